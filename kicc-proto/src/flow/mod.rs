@@ -1,0 +1,177 @@
+//! What to do next. One engine for all products.
+//!
+//! Each [`Step`] is a value with only its own verbs; acting on it consumes it and gives the next, so that the
+//! safe order is the only order that compiles. A driver is a loop over it:
+//!
+//! | step | what the driver does | and says so by |
+//! |---|---|---|
+//! | [`Persist`] | writes the row to its journal | [`Persist::written`] |
+//! | [`Transmit`] | takes the bytes and posts them | [`Transmit::encode`] |
+//! | [`InFlight`] | waits for the answer | [`InFlight::reply`], [`InFlight::failed`] |
+//! | [`Wait`] | comes back later | [`Wait::wake`] |
+//! | [`Settle`] | asks the merchant's accept step | [`Settle::accept`], [`Settle::refuse`], [`Settle::cannot_tell`] |
+//! | [`AskBooks`] | asks it after a backup was restored | [`AskBooks::held`], [`AskBooks::not_held`], [`AskBooks::cannot_tell`] |
+//! | [`Done`] | tells the caller | [`Done::into_ended`] |
+//!
+//! Bytes of an approval come only out of a [`Transmit`], and that only out of [`Persist::written`] (R1). There is
+//! no verb to send an approval again (R4). Two drivers may meet on one record; every write is a compare-and-set
+//! under a token, and the one who loses is told so (R20).
+//!
+//! Dropping a step is a crash, and safe: [`resume`] goes on from the record (R17).
+
+pub mod approval;
+mod life;
+pub mod outcome;
+mod persist;
+mod person;
+pub mod policy;
+mod refund;
+mod resume;
+pub mod said;
+mod settle;
+pub mod table;
+mod transmit;
+mod wait;
+
+#[cfg(test)]
+mod tests;
+
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+
+use zeroize::Zeroizing;
+
+pub use self::{
+    outcome::{Charged, Outcome, RefundOutcome, Verdict},
+    persist::Persist,
+    person::{PersonError, resolve, retry},
+    policy::Policy,
+    refund::{RefundError, refund},
+    resume::resume,
+    settle::{AskBooks, Settle},
+    transmit::{InFlight, Transmit},
+    wait::{Wait, WaitReason},
+};
+use crate::{
+    journal::{
+        Key, Row,
+        record::{Happening, Record},
+    },
+    product::Merchant,
+    time::Now,
+};
+use life::Life;
+
+/// The next obligation.
+#[must_use = "a payment step carries an obligation; dropping it is a crash, and only `resume` recovers"]
+#[derive(Debug)]
+pub enum Step {
+    /// Make a row durable.
+    Persist(Persist),
+    /// Post a message.
+    Transmit(Transmit),
+    /// A message is under way.
+    InFlight(InFlight),
+    /// Come back later.
+    Wait(Wait),
+    /// Money moved: the merchant decides.
+    Settle(Settle),
+    /// The journal was restored: ask the merchant's books first (R24).
+    AskBooks(AskBooks),
+    /// It has ended, for this driver at least.
+    Done(Done),
+}
+
+/// What a driver is.
+#[derive(Debug, Clone)]
+pub struct Driver {
+    /// What the merchant decided about the flow.
+    pub policy: Arc<Policy>,
+    /// The name under which leases are held (R20).
+    pub holder: Box<str>,
+    /// Whether there is an accept step (R19).
+    pub accept_step: bool,
+}
+
+/// The end of a drive.
+#[must_use]
+#[derive(Debug)]
+pub struct Done {
+    ended: Ended,
+    record: Option<Box<Record>>,
+    revision: Option<u64>,
+}
+
+/// How a drive ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// The attempt or refund has ended, durably unless nothing of it was ever recorded.
+    Verdict(Verdict),
+    /// The number is known, with the same data (R3); or a refund of that approval is open or done (R16).
+    Known(Box<Row>),
+    /// The number is known, with other data: an input error (R3).
+    OtherData,
+    /// The number was used, and its record was pruned (R22).
+    UsedBefore,
+    /// The authorisation is spent, or being spent, under another number (R3).
+    AuthorisationInUse(Box<Key>),
+    /// Another worker has it now.
+    TakenOver(Box<Key>),
+}
+
+impl Done {
+    /// The end.
+    #[must_use]
+    pub fn ended(&self) -> &Ended {
+        &self.ended
+    }
+
+    /// The end.
+    #[must_use]
+    pub fn into_ended(self) -> Ended {
+        self.ended
+    }
+
+    /// The record as it was closed or parked.
+    #[must_use]
+    pub fn record(&self) -> Option<&Record> {
+        self.record.as_deref()
+    }
+
+    /// The revision that is to be marked as told (R22), when the end is in the journal.
+    #[must_use]
+    pub fn revision(&self) -> Option<u64> {
+        self.revision
+    }
+
+    fn because(ended: Ended) -> Step {
+        Step::Done(Done { ended, record: None, revision: None })
+    }
+
+    fn of(record: Record, revision: u64) -> Step {
+        match record.verdict() {
+            Some(verdict) => Step::Done(Done {
+                ended: Ended::Verdict(verdict),
+                record: Some(Box::new(record)),
+                revision: Some(revision),
+            }),
+            None => Self::because(Ended::TakenOver(Box::new(record.key))),
+        }
+    }
+}
+
+/// Begins an attempt: the row is to be written first.
+pub(crate) fn open(mut record: Record, body: Zeroizing<Vec<u8>>, driver: &Driver, now: Now) -> Persist {
+    record.note(now.wall, Happening::Made);
+    Persist::first(Life::new(record, Some(body), driver, now), now)
+}
+
+/// The ids and the driver of a new attempt.
+#[derive(Debug, Clone, Copy)]
+pub struct Opening<'a> {
+    /// Who sells.
+    pub merchant: &'a Merchant,
+    /// Who drives.
+    pub driver: &'a Driver,
+    /// 16 bytes from the caller's randomness.
+    pub attempt: [u8; 16],
+}

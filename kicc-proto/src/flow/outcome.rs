@@ -1,0 +1,273 @@
+//! How an attempt and a refund end, in the words that tell a person what to do.
+
+use alloc::boxed::Box;
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{approval::Approval, said::Said};
+use crate::{
+    journal::{
+        Kind,
+        record::{Parked, Record, Why},
+    },
+    wire::NotSent,
+};
+
+/// Whether the customer has been charged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Charged {
+    /// Yes.
+    Yes,
+    /// No: not charged, or given back.
+    No,
+    /// A person must look.
+    Unknown,
+}
+
+impl Charged {
+    /// `yes`, `no` or `unknown`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Charged::Yes => "yes",
+            Charged::No => "no",
+            Charged::Unknown => "unknown",
+        }
+    }
+}
+
+/// How an attempt ended. Exactly these.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Charged, and the merchant accepted it.
+    Approved(Approval),
+    /// Refused by the card company or the gateway.
+    Declined(Said),
+    /// Not one byte of the request left.
+    NeverSent(NotSent),
+    /// It was, or may have been, charged, and is voided or cancelled.
+    Reversed(Why),
+    /// A person must look; the record says everything that was tried.
+    NeedsOperator {
+        /// Why.
+        why: OperatorReason,
+        /// As far as it is known; as the person said, once one did.
+        charged: Charged,
+        /// What a person said.
+        resolution: Option<Resolution>,
+    },
+}
+
+impl Outcome {
+    /// `approved`, `declined`, `never_sent`, `reversed` or `needs_operator`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Outcome::Approved(_) => "approved",
+            Outcome::Declined(_) => "declined",
+            Outcome::NeverSent(_) => "never_sent",
+            Outcome::Reversed(_) => "reversed",
+            Outcome::NeedsOperator { .. } => "needs_operator",
+        }
+    }
+
+    /// Whether the customer has been charged.
+    #[must_use]
+    pub fn charged(&self) -> Charged {
+        match self {
+            Outcome::Approved(_) => Charged::Yes,
+            Outcome::Declined(_) | Outcome::NeverSent(_) | Outcome::Reversed(_) => Charged::No,
+            Outcome::NeedsOperator { charged, .. } => *charged,
+        }
+    }
+
+    /// Whether the shop may try again, under a new number.
+    #[must_use]
+    pub fn safe_to_retry(&self) -> bool {
+        self.charged() == Charged::No
+    }
+}
+
+/// How a refund ended. Exactly these.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RefundOutcome {
+    /// The money goes back.
+    Refunded,
+    /// The gateway said no: still charged.
+    Refused(Said),
+    /// Not one byte of the cancel left: still charged.
+    NotAttempted(NotSent),
+    /// A person must look.
+    NeedsOperator {
+        /// Why.
+        why: OperatorReason,
+        /// Whether the customer is still charged.
+        charged: Charged,
+        /// What a person said.
+        resolution: Option<Resolution>,
+    },
+}
+
+impl RefundOutcome {
+    /// `refunded`, `refused`, `not_attempted` or `needs_operator`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            RefundOutcome::Refunded => "refunded",
+            RefundOutcome::Refused(_) => "refused",
+            RefundOutcome::NotAttempted(_) => "not_attempted",
+            RefundOutcome::NeedsOperator { .. } => "needs_operator",
+        }
+    }
+
+    /// Whether the customer is still charged.
+    #[must_use]
+    pub fn charged(&self) -> Charged {
+        match self {
+            RefundOutcome::Refunded => Charged::No,
+            RefundOutcome::Refused(_) | RefundOutcome::NotAttempted(_) => Charged::Yes,
+            RefundOutcome::NeedsOperator { charged, .. } => *charged,
+        }
+    }
+
+    /// Whether the refund may be asked for again.
+    #[must_use]
+    pub fn safe_to_retry(&self) -> bool {
+        match self {
+            RefundOutcome::Refused(_) | RefundOutcome::NotAttempted(_) => true,
+            RefundOutcome::Refunded => false,
+            RefundOutcome::NeedsOperator { charged, resolution, .. } => {
+                resolution.is_some() && *charged == Charged::Yes
+            }
+        }
+    }
+}
+
+/// The end of either.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Of an approval.
+    Approval(Outcome),
+    /// Of a refund.
+    Refund(RefundOutcome),
+}
+
+/// Why a person must look.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum OperatorReason {
+    /// Every rescue message so far was answered with codes that prove nothing; the latest (R15).
+    ProvesNothing(Said),
+    /// The rescue messages were not answered until budget or horizon was used up (R14).
+    Unanswered,
+    /// *Nothing to void* came when the gateway need not remember any more (R13b).
+    OutsideProofWindow,
+    /// A success inside the quiet period could not be confirmed after it (R13c).
+    Unconfirmed,
+    /// The merchant could not tell until the horizon whether its books hold the approval (R19).
+    AcceptCannotTell,
+    /// The cancel was refused, and nothing else may be tried (R15).
+    CancelRefused(Said),
+    /// The refund was not answered, and nothing may settle it (R16).
+    RefundUnknown,
+    /// The journal was restored from a backup, and the merchant's books know better (R24).
+    JournalBehindBooks,
+    /// After a person's word a success was read late (R9).
+    LateSuccessAfterResolution,
+}
+
+impl fmt::Display for OperatorReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            OperatorReason::ProvesNothing(said) => {
+                write!(f, "the gateway's answers to the rescue prove nothing; the latest: {said}")
+            }
+            OperatorReason::Unanswered => {
+                f.write_str("the rescue was not answered until its budget was used up")
+            }
+            OperatorReason::OutsideProofWindow => {
+                f.write_str("\"nothing to void\" came too late to prove anything")
+            }
+            OperatorReason::Unconfirmed => f.write_str("an early reversal could not be confirmed"),
+            OperatorReason::AcceptCannotTell => f.write_str(
+                "the merchant could not tell until the horizon whether its books hold the approval",
+            ),
+            OperatorReason::CancelRefused(said) => write!(f, "the cancel was refused: {said}"),
+            OperatorReason::RefundUnknown => {
+                f.write_str("the refund was not answered, and nothing may settle it")
+            }
+            OperatorReason::JournalBehindBooks => {
+                f.write_str("the journal was restored from a backup and is behind the merchant's books")
+            }
+            OperatorReason::LateSuccessAfterResolution => {
+                f.write_str("a success was read after a person had resolved the attempt")
+            }
+        }
+    }
+}
+
+/// What a person said of a parked attempt; final (R20).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resolution {
+    /// Whether the customer is charged.
+    pub charged: bool,
+    /// In the person's words.
+    pub note: Box<str>,
+}
+
+/// The end as the record keeps it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ending {
+    /// [`Outcome::Approved`].
+    Approved,
+    /// [`Outcome::Declined`].
+    Declined(Said),
+    /// [`Outcome::NeverSent`].
+    NeverSent(NotSent),
+    /// [`Outcome::Reversed`].
+    Reversed,
+    /// [`RefundOutcome::Refunded`].
+    Refunded,
+    /// [`RefundOutcome::Refused`].
+    RefundRefused(Said),
+    /// [`RefundOutcome::NotAttempted`].
+    RefundNotAttempted(NotSent),
+}
+
+impl Record {
+    /// The end, if it has one: closed or parked.
+    #[must_use]
+    pub fn verdict(&self) -> Option<Verdict> {
+        if let Some(ending) = &self.ending {
+            return Some(match ending {
+                Ending::Approved => {
+                    Verdict::Approval(Outcome::Approved(self.approval.clone().unwrap_or_default()))
+                }
+                Ending::Declined(said) => Verdict::Approval(Outcome::Declined(said.clone())),
+                Ending::NeverSent(why) => Verdict::Approval(Outcome::NeverSent(*why)),
+                Ending::Reversed => {
+                    Verdict::Approval(Outcome::Reversed(self.why.clone().unwrap_or(Why::NotHeld)))
+                }
+                Ending::Refunded => Verdict::Refund(RefundOutcome::Refunded),
+                Ending::RefundRefused(said) => Verdict::Refund(RefundOutcome::Refused(said.clone())),
+                Ending::RefundNotAttempted(why) => Verdict::Refund(RefundOutcome::NotAttempted(*why)),
+            });
+        }
+        let Parked { why, charged, resolution, .. } = self.parked.as_ref()?;
+        let (why, resolution) = (why.clone(), resolution.clone());
+        let charged = match &resolution {
+            Some(Resolution { charged: true, .. }) => Charged::Yes,
+            Some(Resolution { charged: false, .. }) => Charged::No,
+            None if *charged => Charged::Yes,
+            None => Charged::Unknown,
+        };
+        Some(match self.kind {
+            Kind::Approval => Verdict::Approval(Outcome::NeedsOperator { why, charged, resolution }),
+            Kind::Refund => Verdict::Refund(RefundOutcome::NeedsOperator { why, charged, resolution }),
+        })
+    }
+}

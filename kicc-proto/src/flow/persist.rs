@@ -1,0 +1,263 @@
+//! A row that must be durable before anything else is done.
+
+use alloc::boxed::Box;
+
+use super::{
+    Done, Ended, Step,
+    life::Life,
+    outcome::{OperatorReason, Outcome, RefundOutcome, Verdict},
+    resume,
+    settle::Settle,
+    table::{Action, Event, Stage, Verb},
+    transmit::Transmit,
+    wait::{Resume, Wait, WaitReason},
+};
+use crate::{
+    journal::{
+        Expect, Kind, Row, Standing, WriteError, Written,
+        record::{Happening, Pending, Record},
+    },
+    time::{Millis, Mono, Now, UnixMillis},
+    wire::NotSent,
+};
+
+/// Write [`Persist::row`] under [`Persist::expect`], and hand what came of it to [`Persist::written`].
+#[must_use = "nothing is sent, and nobody is told, before the row is durable"]
+#[derive(Debug)]
+pub struct Persist {
+    life: Box<Life>,
+    expect: Expect,
+    then: Then,
+    /// A write of exactly this row was not answered (R2).
+    unsettled: bool,
+    tries: u32,
+    written_down: UnixMillis,
+}
+
+/// What follows once the row is durable.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Then {
+    Send(Verb),
+    Wait {
+        reason: WaitReason,
+        until: Mono,
+    },
+    Ask,
+    AskAgain {
+        until: Mono,
+    },
+    Done,
+    /// The row is somebody else's; we only told them what we saw (R9).
+    Leave,
+}
+
+impl Persist {
+    /// The row of a new attempt or refund.
+    pub(super) fn first(mut life: Box<Life>, now: Now) -> Self {
+        let verb = match life.record.kind {
+            Kind::Approval => Verb::Approve,
+            Kind::Refund => Verb::Cancel,
+        };
+        life.record.pending = Pending::Message(verb);
+        life.record.note(now.wall, Happening::Sending(verb, 1));
+        life.renew(now);
+        Self::new(life, Expect::Absent, Then::Send(verb), now)
+    }
+
+    /// The next state of a row that we hold.
+    pub(super) fn next(mut life: Box<Life>, then: Then, now: Now) -> Self {
+        life.renew(now);
+        let expect = Expect::Revision(life.revision);
+        Self::new(life, expect, then, now)
+    }
+
+    fn new(life: Box<Life>, expect: Expect, then: Then, now: Now) -> Self {
+        Persist { life, expect, then, unsettled: false, tries: 0, written_down: now.wall }
+    }
+
+    /// The row to write.
+    #[must_use]
+    pub fn row(&self) -> Row {
+        let record = &self.life.record;
+        let open = record.standing() == Standing::Open;
+        let free = !open && !matches!(self.then, Then::Leave);
+        Row {
+            key: record.key.clone(),
+            kind: record.kind,
+            original: record.original.clone(),
+            authorisation_mark: record.authorisation_mark.clone(),
+            live: record.live(),
+            standing: record.standing(),
+            told: false,
+            revision: self.life.revision + 1,
+            token: self.life.token,
+            holder: if free { "".into() } else { self.life.holder.clone() },
+            lease_until: if free { UnixMillis(0) } else { self.life.lease_until },
+            created_at: record.made_at,
+            updated_at: self.written_down,
+            suspect: false,
+            record: record.encode(),
+        }
+    }
+
+    /// What must be so for the write to be done.
+    #[must_use]
+    pub fn expect(&self) -> Expect {
+        self.expect
+    }
+
+    /// What came of the write.
+    pub fn written(self, result: Result<Written, WriteError>, now: Now) -> Step {
+        match result {
+            Ok(Written::Stored) => self.stored(),
+            Ok(Written::Conflict(row)) if self.is_ours(&row) => self.stored(),
+            Ok(Written::Conflict(row)) => self.conflict(*row, now),
+            Ok(Written::UsedBefore) => Done::because(Ended::UsedBefore),
+            Ok(Written::AuthorisationInUse(key)) => Done::because(Ended::AuthorisationInUse(key)),
+            Ok(Written::AlreadyRefunding(row)) => Done::because(Ended::Known(row)),
+            Err(WriteError::NotStored(_)) => self.not_stored(now),
+            Err(WriteError::NotKnown(_)) => self.not_known(now),
+        }
+    }
+
+    fn stored(mut self) -> Step {
+        self.life.revision += 1;
+        self.life.unrecorded_success = false;
+        match self.then {
+            Then::Send(verb) => Step::Transmit(Transmit { life: self.life, verb }),
+            Then::Wait { reason, until } => Step::Wait(Wait::new(self.life, reason, until, Resume::Pending)),
+            Then::Ask => Step::Settle(Settle { life: self.life }),
+            Then::AskAgain { until } => {
+                Step::Wait(Wait::new(self.life, WaitReason::Merchant, until, Resume::Ask))
+            }
+            Then::Done => Done::of(self.life.record, self.life.revision),
+            Then::Leave => Done::because(Ended::TakenOver(Box::new(self.life.record.key.clone()))),
+        }
+    }
+
+    /// Known not stored.
+    fn not_stored(mut self, now: Now) -> Step {
+        if self.unsettled {
+            // The earlier write of the same row is still not known.
+            return self.again(now);
+        }
+        let never = match self.expect {
+            Expect::Absent => Some(NotSent::NotRecorded),
+            Expect::Revision(_) => None,
+        };
+        if let Some(why) = never {
+            return never_recorded(self.life.record.kind, why);
+        }
+        if self.life.record.stage == Stage::Undecided && self.life.unrecorded_success {
+            self.life.record.note(now.wall, Happening::NotRecorded);
+            return self.life.advance(Verb::Approve, Event::NotRecorded, now);
+        }
+        self.again(now)
+    }
+
+    /// Perhaps stored: the same write decides, from the same revision (R2).
+    fn not_known(mut self, now: Now) -> Step {
+        self.unsettled = true;
+        self.again(now)
+    }
+
+    fn again(mut self, now: Now) -> Step {
+        if self.expect == Expect::Absent && self.life.permit.passed(now) {
+            // Whatever the journal holds, this process will not send it any more: recovery finds it, if it is there.
+            return never_recorded(self.life.record.kind, NotSent::NotRecorded);
+        }
+        self.tries += 1;
+        let pause = Millis(50 << self.tries.min(6)).min(self.life.policy.backoff_cap);
+        let until = now.mono + pause;
+        Step::Wait(Wait::for_journal(self, until))
+    }
+
+    /// After a pause for the journal's sake.
+    pub(super) fn wake(mut self, now: Now) -> Step {
+        if !self.unsettled && self.expect != Expect::Absent {
+            self.life.renew(now);
+            self.written_down = now.wall;
+        }
+        Step::Persist(self)
+    }
+
+    pub(super) fn life(&self) -> &Life {
+        &self.life
+    }
+
+    /// Whether the row that stands there is the one we wrote, in a write that was not answered.
+    fn is_ours(&self, row: &Row) -> bool {
+        row.revision == self.life.revision + 1
+            && row.token == self.life.token
+            && row.record == self.life.record.encode()
+    }
+
+    fn conflict(self, row: Row, now: Now) -> Step {
+        let Persist { life, expect, .. } = self;
+        let stored = match Record::of_row(&row) {
+            Ok(stored) => stored,
+            // Not ours to judge, and nothing may be sent over it (R21).
+            Err(_) => return Done::because(Ended::TakenOver(Box::new(row.key))),
+        };
+        if expect == Expect::Absent {
+            let same = stored.fingerprint == life.record.fingerprint && stored.kind == life.record.kind;
+            return Done::because(if same { Ended::Known(Box::new(row)) } else { Ended::OtherData });
+        }
+        if life.unrecorded_success {
+            return late_success(&life, row, stored, now);
+        }
+        if row.token == life.token && row.holder == life.holder {
+            return resume::go_on(row, stored, &life.driver(), now);
+        }
+        Done::because(Ended::TakenOver(Box::new(row.key)))
+    }
+}
+
+/// A success that is ours to tell and not ours to use: it is written onto the record as it stands now, and
+/// whoever holds that goes on from there; a record that was closed is opened again (R9).
+fn late_success(seen: &Life, row: Row, stored: Record, now: Now) -> Step {
+    let ours = row.token == seen.token && row.holder == seen.holder;
+    let driver = seen.driver();
+    let mut life = Life::new(stored, None, &driver, now);
+    life.revision = row.revision;
+    life.token = row.token;
+    life.holder = row.holder;
+    life.unrecorded_success = true;
+    if life.record.approval.is_none() {
+        life.record.approval.clone_from(&seen.record.approval);
+    }
+    life.record.note(now.wall, Happening::LateSuccess);
+    let resolved = life.record.parked.as_ref().is_some_and(|parked| parked.resolution.is_some());
+    let closed = life.record.stage == Stage::Closed;
+    if closed && resolved {
+        life.record.ending = None;
+        life.park_as(OperatorReason::LateSuccessAfterResolution, false, Stage::Reversing, now);
+        return leave(life, row.lease_until, now);
+    }
+    let row_after = life.transition(Verb::Approve, Event::LateSuccess, now);
+    if ours {
+        return life.perform(row_after, now);
+    }
+    if matches!(row_after.action(), Action::Send(_)) {
+        life.record.pending = Pending::Backoff(life.rules().rescue());
+    }
+    if closed && life.record.stage != Stage::Closed {
+        // Nobody's yet: recovery takes it at once.
+        life.holder = "".into();
+        return leave(life, UnixMillis(0), now);
+    }
+    leave(life, row.lease_until, now)
+}
+
+fn leave(mut life: Box<Life>, lease_until: UnixMillis, now: Now) -> Step {
+    life.lease_until = lease_until;
+    let expect = Expect::Revision(life.revision);
+    Step::Persist(Persist::new(life, expect, Then::Leave, now))
+}
+
+fn never_recorded(kind: Kind, why: NotSent) -> Step {
+    Done::because(Ended::Verdict(match kind {
+        Kind::Approval => Verdict::Approval(Outcome::NeverSent(why)),
+        Kind::Refund => Verdict::Refund(RefundOutcome::NotAttempted(why)),
+    }))
+}

@@ -1,0 +1,97 @@
+//! What a person may do with a parked record.
+
+use super::{
+    Driver,
+    life::Life,
+    outcome::Resolution,
+    persist::{Persist, Then},
+    said::Unclear,
+    table::{Stage, Verb},
+    wait::WaitReason,
+};
+use crate::{
+    journal::{
+        Row,
+        record::{Happening, Pending, Record, RecordError, Why},
+    },
+    time::{Now, UnixMillis},
+    wire::MaybeSent,
+};
+
+/// Why a person's word was not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PersonError {
+    /// Only a parked record waits for a person.
+    #[error("the record is not parked")]
+    NotParked,
+    /// Its last message may still be under way.
+    #[error("its last message may still be under way; ask again later")]
+    TooEarly {
+        /// From when on.
+        after: UnixMillis,
+    },
+    /// It cannot be read.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+}
+
+/// A person has looked: the customer is charged, or is not. Final (R20).
+///
+/// # Errors
+/// [`PersonError`].
+pub fn resolve(row: Row, resolution: Resolution, driver: &Driver, now: Now) -> Result<Persist, PersonError> {
+    let mut life = parked(row, driver, now)?;
+    let after = life.record.rescue.last_deadline;
+    if now.wall < after {
+        return Err(PersonError::TooEarly { after });
+    }
+    life.record.note(now.wall, Happening::Resolved(resolution.clone()));
+    if let Some(parked) = &mut life.record.parked {
+        parked.resolution = Some(resolution);
+    }
+    life.record.stage = Stage::Closed;
+    Ok(Persist::next(life, Then::Done, now))
+}
+
+/// A person wants it tried again, with a new budget and horizon (R20). The row must have been claimed.
+///
+/// # Errors
+/// [`PersonError`].
+pub fn retry(row: Row, driver: &Driver, now: Now) -> Result<Persist, PersonError> {
+    let mut life = parked(row, driver, now)?;
+    let from = match life.record.parked.take().map(|parked| parked.from) {
+        // Its approval may have been sent, and is not sent again (R4).
+        Some(Stage::Intent) | None => {
+            life.record.why = Some(Why::Unclear(Unclear::Exchange(MaybeSent::Lost)));
+            Stage::Reversing
+        }
+        Some(from) => from,
+    };
+    life.record.note(now.wall, Happening::Retried);
+    life.record.stage = from;
+    life.record.pending = match from {
+        Stage::Undecided => Pending::Nothing,
+        // The cancel that is recorded, under its number (R16).
+        Stage::Refunding => Pending::Backoff(Verb::Cancel),
+        _ => Pending::Backoff(life.rules().rescue()),
+    };
+    life.record.rescue.asked = 0;
+    life.restart(now);
+    let then = match from {
+        Stage::Undecided => Then::Ask,
+        _ => Then::Wait { reason: WaitReason::Backoff, until: now.mono },
+    };
+    Ok(Persist::next(life, then, now))
+}
+
+fn parked(row: Row, driver: &Driver, now: Now) -> Result<alloc::boxed::Box<Life>, PersonError> {
+    let record = Record::of_row(&row)?;
+    if record.stage != Stage::Parked {
+        return Err(PersonError::NotParked);
+    }
+    let mut life = Life::new(record, None, driver, now);
+    life.revision = row.revision;
+    life.token = row.token;
+    life.holder = row.holder;
+    Ok(life)
+}

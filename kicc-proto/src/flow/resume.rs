@@ -1,0 +1,72 @@
+//! Going on from a record alone.
+
+use alloc::boxed::Box;
+
+use super::{
+    Done, Driver, Step,
+    life::Life,
+    said::Unclear,
+    settle::{AskBooks, Settle},
+    table::Stage,
+    wait::{Resume, Wait, WaitReason},
+};
+use crate::{
+    journal::{
+        Row,
+        record::{Happening, Pending, Record, RecordError},
+    },
+    product::Merchant,
+    time::Now,
+    wire::MaybeSent,
+};
+
+/// The next obligation of a row that was just claimed: total, and the one that the lost process would have
+/// met, with waits begun afresh (R17, R25). A message that may have been under way counts as unanswered.
+///
+/// # Errors
+/// [`RecordError`]: the record is not to be driven, but reported and left alone (R20, R21).
+pub fn resume(row: Row, merchant: &Merchant, driver: &Driver, now: Now) -> Result<Step, RecordError> {
+    let record = Record::of_row(&row)?;
+    let belongs = record.key.environment == *merchant.environment()
+        && record.key.product.rules().belongs_to(&record, merchant);
+    if !belongs {
+        return Err(RecordError::Foreign);
+    }
+    Ok(go_on(row, record, driver, now))
+}
+
+/// Goes on from a row that we hold.
+pub(super) fn go_on(row: Row, record: Record, driver: &Driver, now: Now) -> Step {
+    if matches!(record.stage, Stage::Closed | Stage::Parked) {
+        return Done::of(record, row.revision);
+    }
+    let mut life = Life::new(record, None, driver, now);
+    life.revision = row.revision;
+    life.token = row.token;
+    life.holder = row.holder;
+    life.lease_until = row.lease_until;
+    life.record.note(now.wall, Happening::Resumed(life.holder.clone()));
+    if row.suspect && life.record.stage != Stage::Undecided {
+        return Step::AskBooks(AskBooks { life });
+    }
+    obligation(life, now)
+}
+
+/// What a record asks for, as it stands.
+pub(super) fn obligation(life: Box<Life>, now: Now) -> Step {
+    if life.record.stage == Stage::Undecided {
+        return Step::Settle(Settle { life });
+    }
+    let rescue = &life.record.rescue;
+    match life.record.pending {
+        Pending::Message(verb) => life.unclear(verb, Unclear::Exchange(MaybeSent::Lost), now),
+        Pending::Backoff(_) => {
+            let until = now.mono + life.policy.backoff(rescue.sent, rescue.unsent);
+            Step::Wait(Wait::new(life, WaitReason::Backoff, until, Resume::Pending))
+        }
+        Pending::Quiet(_) | Pending::Nothing => {
+            let until = life.quiet_end;
+            Step::Wait(Wait::new(life, WaitReason::Quiet, until, Resume::Pending))
+        }
+    }
+}

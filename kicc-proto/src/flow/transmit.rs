@@ -1,0 +1,148 @@
+//! A message on its way: its bytes, and what comes back.
+
+use alloc::boxed::Box;
+
+use super::{
+    Step,
+    life::Life,
+    said::Unclear,
+    table::{Stage, Verb},
+};
+use crate::{
+    journal::Key,
+    product::Credentials,
+    time::{Deadline, Millis, Now},
+    wire::{Failure, MaybeSent, NotSent, Reply, Request, RequestBuffer, sign::Nonce},
+};
+
+/// A message that was written down and may be sent now.
+#[must_use = "the message was written down; not sending it is a crash"]
+#[derive(Debug)]
+pub struct Transmit {
+    pub(super) life: Box<Life>,
+    pub(super) verb: Verb,
+}
+
+/// A message under way. Feed exactly one of [`InFlight::reply`], [`InFlight::failed`] and [`InFlight::lost`].
+#[must_use = "the answer is awaited; dropping this is a crash"]
+#[derive(Debug)]
+pub struct InFlight {
+    life: Box<Life>,
+    verb: Verb,
+    deadline: Deadline,
+}
+
+impl Transmit {
+    /// What the message asks of the gateway.
+    #[must_use]
+    pub fn verb(&self) -> Verb {
+        self.verb
+    }
+
+    /// The row under which it is sent.
+    #[must_use]
+    pub fn key(&self) -> &Key {
+        &self.life.record.key
+    }
+
+    /// The fencing token; a driver asks its journal for it immediately before the first byte (R20).
+    #[must_use]
+    pub fn token(&self) -> u64 {
+        self.life.token
+    }
+
+    /// No first byte may go after this moment (R4, R20). The driver looks once more after connect and TLS.
+    #[must_use]
+    pub fn permit(&self) -> Deadline {
+        self.life.permit
+    }
+
+    /// Path, headers and body in `buffer`, signed as they stand, with the half that waits for the answer. On a
+    /// repeat the body is the same, byte for byte (R10); timestamp, nonce and signature are fresh.
+    ///
+    /// # Errors
+    /// The next step, when the permission has passed or the signer did not sign: nothing is sent then.
+    #[allow(clippy::result_large_err, reason = "the error is the next step, and is moved on at once")]
+    pub fn encode<'b>(
+        mut self,
+        credentials: Credentials<'_>,
+        nonce: Nonce,
+        now: Now,
+        buffer: &'b mut RequestBuffer,
+    ) -> Result<(Request<'b>, InFlight), Step> {
+        let verb = self.verb;
+        if self.life.permit.passed(now) {
+            return Err(self.life.not_sent(verb, NotSent::PermitLapsed, now));
+        }
+        let rules = self.life.rules();
+        buffer.body.clear();
+        match (verb, self.life.body.take()) {
+            (Verb::Approve, Some(body)) => buffer.body.extend_from_slice(&body),
+            // Only a new attempt has an approval's body, and that is taken once.
+            (Verb::Approve, None) => return Err(self.life.not_sent(verb, NotSent::PermitLapsed, now)),
+            (_, _) => rules.body(verb, &self.life.record, &mut buffer.body),
+        }
+        let path = rules.path(verb);
+        buffer.headers.clear();
+        if rules.headers(path, &buffer.body, credentials, nonce, now, &mut buffer.headers).is_err() {
+            return Err(self.life.not_sent(verb, NotSent::Signing, now));
+        }
+        self.life.sent_at = now.mono;
+        let answer = self.life.policy.answer_timeout;
+        let deadline =
+            Deadline { mono: self.life.permit.mono + answer, wall: self.life.permit.wall + answer };
+        let request = Request { path, headers: buffer.headers.all(), body: &buffer.body };
+        Ok((request, InFlight { life: self.life, verb, deadline }))
+    }
+}
+
+impl InFlight {
+    /// What the message asks of the gateway.
+    #[must_use]
+    pub fn verb(&self) -> Verb {
+        self.verb
+    }
+
+    /// How long an answer may take, counted from the last byte written.
+    #[must_use]
+    pub fn answer_within(&self) -> Millis {
+        self.life.policy.answer_timeout
+    }
+
+    /// The last byte was written at that moment: the answer's time runs from there.
+    pub fn written(&mut self, at: Now) {
+        self.deadline = at.after(self.answer_within());
+    }
+
+    /// When it is given up.
+    #[must_use]
+    pub fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
+    /// A complete reply. One that comes after the deadline never makes the attempt approved (R9).
+    pub fn reply(self, reply: Reply<'_>, now: Now) -> Step {
+        let late = self.deadline.passed(now);
+        let reading = self.life.rules().read(self.verb, &self.life.record, reply, &self.life.policy);
+        self.life.read(self.verb, reading, late, now)
+    }
+
+    /// The exchange failed.
+    pub fn failed(self, failure: Failure, now: Now) -> Step {
+        match failure {
+            Failure::NotSent(why) => self.life.not_sent(self.verb, why, now),
+            Failure::MaybeSent(why) => self.life.unclear(self.verb, Unclear::Exchange(why), now),
+        }
+    }
+
+    /// Whoever waited for the answer is gone: a dropped future, a thread that panicked (R17).
+    pub fn lost(self, now: Now) -> Step {
+        self.failed(Failure::MaybeSent(MaybeSent::Lost), now)
+    }
+
+    /// Whether the customer may have been charged while this is under way.
+    #[must_use]
+    pub fn is_rescue(&self) -> bool {
+        self.life.record.stage != Stage::Intent && self.life.record.stage != Stage::Refunding
+    }
+}

@@ -1,0 +1,356 @@
+//! The record of an attempt: everything that a process needs that knows nothing else.
+//!
+//! Its text is one line, `kicc/1 CRC32 JSON`: versioned, self-checking, and readable by a person. A record
+//! that is newer, torn, or holds a field or a stage that is not known here is an error to show, never
+//! "nothing to do", and is never written back (R21).
+
+use alloc::{borrow::ToOwned, boxed::Box, format, string::String, vec::Vec};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Key, Kind, RecordText, Row, Standing};
+use crate::{
+    flow::{
+        approval::Approval,
+        outcome::{Ending, OperatorReason, Resolution},
+        said::{Said, Unclear},
+        table::{FirstSuccess, Stage, Verb},
+    },
+    product::Payload,
+    time::UnixMillis,
+    values::{Amount, TransactionNumber},
+    wire::NotSent,
+};
+
+/// The version that this library writes.
+pub const VERSION: u32 = 1;
+
+/// How many entries of the history are kept: the first eight, and the latest of the rest.
+const HISTORY_MAX: usize = 64;
+const HISTORY_FIRST: usize = 8;
+
+/// A decoded record. It holds a token key's ciphertext, so its `Debug` shows only its head (R23).
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// 32 hexadecimal digits, drawn by the caller: tells this attempt from another under the same key (R2).
+    pub attempt: Box<str>,
+    /// The attempt's name.
+    pub key: Key,
+    /// Approval or refund.
+    pub kind: Kind,
+    /// Of a refund: the approval's number.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub original: Option<TransactionNumber>,
+    /// When it was made.
+    pub made_at: UnixMillis,
+    /// The last moment for an approval's first byte (R4).
+    pub send_by: UnixMillis,
+    /// Tells the same data under a known number from other data (R3).
+    pub fingerprint: Box<str>,
+    /// A keyed hash of the authorisation that is spent, where one is known (R3).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub authorisation_mark: Option<Box<str>>,
+    /// In won.
+    pub amount: Amount,
+    /// Whether an accept step was configured when it was made (R19).
+    pub accept_step: bool,
+    /// What the product needs for its messages.
+    pub payload: Payload,
+    /// Where it stands.
+    pub stage: Stage,
+    /// The message that may be under way, or the wait that runs.
+    pub pending: Pending,
+    /// The approval, once the gateway has stated it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub approval: Option<Approval>,
+    /// The cancel, once one is due: kept while its outcome is unknown (R16).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cancel: Option<Cancel>,
+    /// What the gateway last said that matters for the end.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub said: Option<Said>,
+    /// Why it is being reversed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub why: Option<Why>,
+    /// The rescue's budget and evidence.
+    pub rescue: Rescue,
+    /// How it ended, when closed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ending: Option<Ending>,
+    /// Why a person must look, when parked or resolved.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub parked: Option<Parked>,
+    /// Every try and its reason, in order (R10).
+    pub history: Vec<Entry>,
+    /// How many entries were left out of the middle of the history.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub history_dropped: u32,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
+/// What was under way when the record was last written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pending {
+    /// Nothing.
+    Nothing,
+    /// This message may be on its way.
+    Message(Verb),
+    /// A pause, then this message.
+    Backoff(Verb),
+    /// The quiet period, then this message.
+    Quiet(Verb),
+}
+
+/// A cancel that was written down before it was sent (R16, R18).
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cancel {
+    /// Counts the cancels of one approval.
+    pub sequence: u32,
+    /// Its own transaction number.
+    pub number: TransactionNumber,
+    /// Its body, as it is sent each time.
+    pub body: Box<str>,
+}
+
+/// Why an approval, or what may be one, is undone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Why {
+    /// There was no trustworthy answer to the approval (R7).
+    Unclear(Unclear),
+    /// The merchant's books do not hold it (R19).
+    NotHeld,
+    /// Another amount was approved (R8).
+    AmountDiffers,
+    /// A query found it approved (R11).
+    FoundApproved,
+    /// The approval could not be written down (R18).
+    NotRecorded,
+    /// A success was read late (R9).
+    LateSuccess,
+    /// A refusal with an unlisted code (R6).
+    UnlistedCode(Said),
+    /// The cashier or shop asked for the money back.
+    Refund,
+}
+
+/// The budget of a rescue and its evidence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rescue {
+    /// Where the horizon is counted from.
+    pub since: UnixMillis,
+    /// Messages that may have been sent (R14).
+    pub sent: u32,
+    /// Messages that were not.
+    pub unsent: u32,
+    /// Of those sent, how many brought no trustworthy answer.
+    pub unclear: u32,
+    /// How often the merchant could not tell (R19).
+    pub asked: u32,
+    /// A success that waits for its confirmation (R13c).
+    pub first_success: FirstSuccess,
+    /// Money moved, as a success read late has shown (R9).
+    pub late_success: bool,
+    /// When the latest message can no longer be under way; a person's word waits for it (R20).
+    pub last_deadline: UnixMillis,
+}
+
+/// Why and from where an attempt was handed to a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Parked {
+    /// Why.
+    pub why: OperatorReason,
+    /// Whether the customer is known to be charged; `false`: not known.
+    pub charged: bool,
+    /// The stage it came from, to which a retry brings it back.
+    pub from: Stage,
+    /// What a person said.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub resolution: Option<Resolution>,
+}
+
+/// One line of the history.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// When.
+    pub at: UnixMillis,
+    /// What.
+    pub what: Happening,
+}
+
+/// What happened, as the history tells it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Happening {
+    /// The attempt was made.
+    Made,
+    /// A message was written down to be sent; the number of the try.
+    Sending(Verb, u32),
+    /// It was answered with a success.
+    Succeeded(Verb),
+    /// It was answered with a code.
+    Answered(Verb, Said),
+    /// It had no trustworthy answer.
+    Unclear(Verb, Unclear),
+    /// It never left.
+    NotSent(Verb, NotSent),
+    /// A success of the approval came late (R9).
+    LateSuccess,
+    /// The merchant said: held.
+    Held,
+    /// The merchant said: not held.
+    NotHeld,
+    /// The merchant could not tell.
+    CannotTell,
+    /// The approval could not be written down.
+    NotRecorded,
+    /// Another worker went on with it.
+    Resumed(Box<str>),
+    /// A person asked for more tries.
+    Retried,
+    /// A person said what is so.
+    Resolved(Resolution),
+    /// Handed to a person.
+    Parked(OperatorReason),
+    /// It ended.
+    Closed,
+}
+
+/// Why a text is not a record that may be driven.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// Not one of ours.
+    #[error("not a payment record")]
+    NotARecord,
+    /// Written by a newer version: use that one.
+    #[error("written by a newer version (record version {0}, this library knows {VERSION})")]
+    Newer(u32),
+    /// The check sum does not match: torn, or edited by hand.
+    #[error("the record's check sum does not match")]
+    Damaged,
+    /// A field, stage or value that this version does not know.
+    #[error("the record holds what this version does not know: {0}")]
+    Unknown(Box<str>),
+    /// The record's key is not its row's.
+    #[error("the record belongs to another row")]
+    OtherRow,
+    /// Its environment or merchant ids are not this client's (R20).
+    #[error("the record belongs to another environment or merchant")]
+    Foreign,
+}
+
+impl Record {
+    /// The record's text.
+    #[must_use]
+    pub fn encode(&self) -> RecordText {
+        // A record is made of strings, numbers and named variants only: none of serde_json's errors can arise.
+        let json = serde_json::to_string(self).unwrap_or_default();
+        RecordText(format!("kicc/{VERSION} {:08x} {json}", crc32fast::hash(json.as_bytes())))
+    }
+
+    /// Reads a record's text.
+    ///
+    /// # Errors
+    /// [`RecordError`]; the record is then left alone and shown to a person (R21).
+    pub fn decode(text: &str) -> Result<Record, RecordError> {
+        let rest = text.strip_prefix("kicc/").ok_or(RecordError::NotARecord)?;
+        let (version, rest) = rest.split_once(' ').ok_or(RecordError::NotARecord)?;
+        match version.parse() {
+            Ok(VERSION) => {}
+            Ok(newer) if newer > VERSION => return Err(RecordError::Newer(newer)),
+            _ => return Err(RecordError::NotARecord),
+        }
+        let (sum, json) = rest.split_once(' ').ok_or(RecordError::NotARecord)?;
+        if sum != format!("{:08x}", crc32fast::hash(json.as_bytes())) {
+            return Err(RecordError::Damaged);
+        }
+        // serde_json's message can quote a value of the record, which may be a secret: keep the place only.
+        serde_json::from_str(json).map_err(|error| {
+            RecordError::Unknown(format!("{:?} at byte {}", error.classify(), error.column()).into())
+        })
+    }
+
+    /// Reads the record of a row and checks that it is that row's.
+    ///
+    /// # Errors
+    /// [`RecordError`].
+    pub fn of_row(row: &Row) -> Result<Record, RecordError> {
+        let record = Self::decode(&row.record.0)?;
+        if record.key != row.key || record.kind != row.kind {
+            return Err(RecordError::OtherRow);
+        }
+        Ok(record)
+    }
+
+    /// Who has to do something about it.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        match self.stage {
+            Stage::Parked => Standing::Parked,
+            Stage::Closed => Standing::Closed,
+            _ => Standing::Open,
+        }
+    }
+
+    /// Whether it still takes up its authorisation, or its approval's one refund (R3, R16).
+    #[must_use]
+    pub fn live(&self) -> bool {
+        match (&self.ending, &self.parked) {
+            (Some(ending), _) => matches!(ending, Ending::Approved | Ending::Refunded),
+            (None, Some(Parked { resolution: Some(resolution), .. })) => match self.kind {
+                Kind::Approval => resolution.charged,
+                Kind::Refund => !resolution.charged,
+            },
+            (None, _) => true,
+        }
+    }
+
+    pub(crate) fn note(&mut self, at: UnixMillis, what: Happening) {
+        if self.history.len() >= HISTORY_MAX {
+            self.history.remove(HISTORY_FIRST);
+            self.history_dropped = self.history_dropped.saturating_add(1);
+        }
+        self.history.push(Entry { at, what });
+    }
+}
+
+impl core::fmt::Debug for Record {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Record")
+            .field("key", &self.key)
+            .field("kind", &self.kind)
+            .field("stage", &self.stage)
+            .field("pending", &self.pending)
+            .finish_non_exhaustive()
+    }
+}
+
+impl core::fmt::Debug for Cancel {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Cancel")
+            .field("sequence", &self.sequence)
+            .field("number", &self.number)
+            .finish_non_exhaustive()
+    }
+}
+
+/// 32 hexadecimal digits of what the caller drew.
+pub(crate) fn attempt_text(id: [u8; 16]) -> Box<str> {
+    let mut text = String::with_capacity(32);
+    for byte in id {
+        text.push_str(&format!("{byte:02x}"));
+    }
+    text.to_owned().into()
+}

@@ -1,0 +1,28 @@
+//! Card payments over KICC's VAN, as pure state machines.
+//!
+//! In scope: the request bytes, reading the answers, and the decision what to do next, above all in the
+//! second in which the request has left and the answer does not come. Out of scope: sockets, clocks,
+//! randomness, threads, storage. They come in at the door: a *driver* owns them and runs the loop over
+//! [`flow::Step`], and `kicc-ureq` is such a driver.
+//!
+//! The invariant: **an approval is written down before its first byte leaves, is sent at most once, and
+//! ends in exactly one of the outcomes of [`flow::Outcome`]**, whatever is lost, delayed or killed between.
+//!
+//! Where things live: [`values`] (what goes on the wire, checked once), [`wire`] (one exchange as data,
+//! signing), [`simple`] (the product's messages), [`flow`] (what to do next), [`journal`] (the record and
+//! the contract of the store), [`codes`] (tables with Korean and English text).
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+pub mod codes;
+pub mod flow;
+pub mod journal;
+pub mod product;
+pub mod simple;
+pub mod time;
+pub mod values;
+pub mod wire;

@@ -1,0 +1,209 @@
+//! An order, checked, and the attempt that begins with it.
+
+use alloc::boxed::Box;
+
+use serde::{Deserialize, Serialize};
+
+use super::messages;
+use crate::{
+    flow::{self, Opening, Persist, table::Stage},
+    journal::{
+        Key, Kind,
+        record::{Pending, Record, Rescue, attempt_text},
+        short_hash,
+    },
+    product::{self, Payload, Product},
+    time::{Now, UnixMillis},
+    values::{
+        Amount, AuthorizationId, BusinessNumber, Environment, Instalment, Invalid, KstDateTime, Problem,
+        ServiceId, TerminalId, TokenKey, TransactionNumber, UserData,
+    },
+    wire::{
+        sign::{Sign, SignError, authorisation_mark},
+        token_key::{EncryptTokenKey, TokenKeyError},
+    },
+};
+
+/// A wall clock before this release is wrong, and signs, dates and horizons with it (R25): 2026-11-01, UTC.
+const RELEASED: UnixMillis = UnixMillis(1_793_491_200_000);
+
+/// Who sells, in every message of Simple Payment (spec A.5).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Merchant {
+    /// The environment's label (R3), such as `test`.
+    pub environment: Environment,
+    /// `tid`.
+    pub terminal_id: TerminalId,
+    /// `svcId`.
+    pub service_id: ServiceId,
+    /// `bizrNo`.
+    pub business_number: BusinessNumber,
+}
+
+/// What is to be paid. Every part was checked when it was made (R5).
+#[derive(Debug, Clone)]
+pub struct Order {
+    pub(super) number: TransactionNumber,
+    pub(super) amount: Amount,
+    pub(super) token_key: TokenKey,
+    pub(super) mark: Option<Box<str>>,
+    pub(super) instalment: Instalment,
+    pub(super) user_data: Option<UserData>,
+}
+
+/// Why an authorisation did not become a token key.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AuthorizationError {
+    /// The cipher.
+    #[error("the authorization id was not encrypted; nothing was sent: {0}")]
+    Cipher(#[from] TokenKeyError),
+    /// The signer, which makes the mark.
+    #[error("the authorization id was not marked; nothing was sent: {0}")]
+    Signer(#[from] SignError),
+}
+
+impl Order {
+    /// An order with a finished token key (spec A.4), lump sum, without user data.
+    #[must_use]
+    pub fn new(number: TransactionNumber, amount: Amount, token_key: TokenKey) -> Self {
+        Order { number, amount, token_key, mark: None, instalment: Instalment::lump_sum(), user_data: None }
+    }
+
+    /// An order with what the authentication window returned. The authorisation is spent once (R3): the journal
+    /// keeps a keyed hash of it.
+    ///
+    /// # Errors
+    /// The cipher's or the signer's.
+    pub fn authorised(
+        number: TransactionNumber,
+        amount: Amount,
+        authorization: &AuthorizationId,
+        cipher: &(impl EncryptTokenKey + ?Sized),
+        signer: &(impl Sign + ?Sized),
+    ) -> Result<Self, AuthorizationError> {
+        let mut order = Self::new(number, amount, cipher.encrypt(authorization)?);
+        order.mark = Some(authorisation_mark(signer, authorization)?);
+        Ok(order)
+    }
+
+    /// In instalments.
+    #[must_use]
+    pub fn instalment(mut self, instalment: Instalment) -> Self {
+        self.instalment = instalment;
+        self
+    }
+
+    /// With the merchant's own data.
+    #[must_use]
+    pub fn user_data(mut self, user_data: UserData) -> Self {
+        self.user_data = Some(user_data);
+        self
+    }
+
+    /// Its amount, in won.
+    #[must_use]
+    pub fn amount(&self) -> &Amount {
+        &self.amount
+    }
+
+    /// The same data give the same text, whatever a cipher with a random IV made of them (R3).
+    fn fingerprint(&self) -> Box<str> {
+        let amount = &self.amount;
+        let won = [amount.total(), amount.vat(), amount.service_charge(), amount.tax_free()]
+            .map(|won| alloc::format!("{}", won.0));
+        let authorisation = self.mark.as_deref().unwrap_or_else(|| self.token_key.expose());
+        short_hash(&[
+            "simple",
+            &won[0],
+            &won[1],
+            &won[2],
+            &won[3],
+            self.instalment.as_str(),
+            authorisation,
+            self.user_data.as_ref().map_or("", UserData::as_str),
+        ])
+        .into()
+    }
+}
+
+/// What Simple Payment keeps in the record.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recorded {
+    /// `svcId`.
+    pub service_id: ServiceId,
+    /// `bizrNo`.
+    pub business_number: BusinessNumber,
+    /// `alotMonth`.
+    pub instalment: Instalment,
+    /// `tranDt` and `tranTm` of the approval, KST.
+    pub requested_at: KstDateTime,
+    /// The net-cancel's body: the same bytes every time (R10).
+    pub net_cancel: Box<str>,
+}
+
+impl core::fmt::Debug for Recorded {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Recorded").field("requested_at", &self.requested_at).finish_non_exhaustive()
+    }
+}
+
+impl product::Order for Order {
+    fn product(&self) -> Product {
+        Product::Simple
+    }
+
+    fn number(&self) -> &TransactionNumber {
+        &self.number
+    }
+
+    /// Also refuses a wall clock that stands before this release (R25).
+    fn open(&self, opening: &Opening<'_>, now: Now) -> Result<Persist, Invalid> {
+        let product::Merchant::Simple(merchant) = opening.merchant;
+        open(self, merchant, opening, now)
+    }
+}
+
+fn open(order: &Order, merchant: &Merchant, opening: &Opening<'_>, now: Now) -> Result<Persist, Invalid> {
+    if now.wall < RELEASED {
+        return Err(Problem::Other("stands before this release: set it right").of("clock"));
+    }
+    let at = KstDateTime::from_unix(now.wall)?;
+    let (approval, net_cancel) = messages::approval_and_net_cancel(merchant, order, &at);
+    let record = Record {
+        attempt: attempt_text(opening.attempt),
+        key: Key {
+            environment: merchant.environment.clone(),
+            product: Product::Simple,
+            terminal: merchant.terminal_id.clone(),
+            number: order.number.clone(),
+        },
+        kind: Kind::Approval,
+        original: None,
+        made_at: now.wall,
+        send_by: now.wall + opening.driver.policy.send_by,
+        fingerprint: order.fingerprint(),
+        authorisation_mark: order.mark.clone(),
+        amount: order.amount,
+        accept_step: opening.driver.accept_step,
+        payload: Payload::Simple(Recorded {
+            service_id: merchant.service_id.clone(),
+            business_number: merchant.business_number.clone(),
+            instalment: order.instalment,
+            requested_at: at,
+            net_cancel: net_cancel.into(),
+        }),
+        stage: Stage::Intent,
+        pending: Pending::Nothing,
+        approval: None,
+        cancel: None,
+        said: None,
+        why: None,
+        rescue: Rescue::new(now.wall),
+        ending: None,
+        parked: None,
+        history: alloc::vec::Vec::new(),
+        history_dropped: 0,
+    };
+    Ok(flow::open(record, approval, opening.driver, now))
+}

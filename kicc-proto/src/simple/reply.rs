@@ -1,0 +1,185 @@
+//! What an answer says (spec A.5 to A.7, C.2, C.3; R6 to R8).
+
+use alloc::{borrow::Cow, boxed::Box, string::String};
+
+use crate::{
+    codes::{Class, ResultCode},
+    flow::{
+        approval::{AmountStated, Approval},
+        policy::Policy,
+        said::{Said, Unclear},
+        table::Verb,
+    },
+    journal::record::Record,
+    product::Reading,
+    wire::{
+        Reply,
+        json::{self, Field},
+    },
+};
+
+const FIELDS: [&str; 18] = [
+    "respCd",
+    "respMsg",
+    "tid",
+    "mercTrxNo",
+    "trxAmt",
+    "aprvNo",
+    "aprvDt",
+    "aprvTm",
+    "vanTrxNo",
+    "issFmCd",
+    "issFmNm",
+    "purchFmCd",
+    "purchFmNm",
+    "joShopNo",
+    "cardConfirmNo",
+    "svcId",
+    "bizrNo",
+    "userData",
+];
+
+pub(super) fn read(verb: Verb, record: &Record, reply: Reply<'_>, policy: &Policy) -> Reading {
+    match try_read(verb, record, reply, policy) {
+        Ok(reading) => reading,
+        Err(why) => Reading::Unclear(why),
+    }
+}
+
+fn try_read(verb: Verb, record: &Record, reply: Reply<'_>, policy: &Policy) -> Result<Reading, Unclear> {
+    if reply.status != 200 {
+        return Err(Unclear::Status(reply.status));
+    }
+    // Broken bytes become U+FFFD: in a text that is a blemish, in a deciding field it matches nothing.
+    let body = String::from_utf8_lossy(reply.body);
+    let fields = json::object(&body, &FIELDS)?;
+    let [code, message, terminal, number, amount, ..] = fields;
+    let code = result_code(code)?;
+    let said = || Said { code: code.as_str().into(), message: json::text(message).unwrap_or_default() };
+    let whose = [echo(terminal, "tid", |text| text == record.key.terminal.as_str())?, {
+        echo(number, "mercTrxNo", |text| is_ours(verb, record, text))?
+    }];
+    if code.is_success() {
+        let documented = verb != Verb::Cancel;
+        if let (true, Some(missing)) = (documented, whose.into_iter().find_map(|echo| echo.err())) {
+            return Err(Unclear::MissingEcho(missing.into()));
+        }
+        let approval = approval(&fields, AmountStated::NotStated);
+        return Ok(match verb {
+            Verb::Approve | Verb::Query => Reading::Approved(Box::new(Approval {
+                amount: match json::amount(amount)? {
+                    None => AmountStated::NotStated,
+                    Some(won) if won == record.amount.total() => AmountStated::Matched,
+                    Some(won) => AmountStated::Differs(won),
+                },
+                ..approval
+            })),
+            Verb::NetCancel | Verb::Cancel => {
+                Reading::Voided { card: approval.masked_card.is_some() }
+            }
+        });
+    }
+    Ok(match (verb, policy.codes.class(code)) {
+        (_, Class::Duplicate) => return Err(Unclear::Duplicate(said())),
+        (_, Class::Unknown) => return Err(Unclear::UnknownCode(said())),
+        (Verb::Approve | Verb::Query, class) => {
+            let found = approval(&fields, AmountStated::NotStated);
+            if found.approval_number.is_some() || found.van_number.is_some() {
+                return Err(Unclear::RefusalWithApproval(said()));
+            }
+            match class {
+                Class::IssuerRefusal(_) => Reading::Declined(said()),
+                _ => Reading::Unlisted(said()),
+            }
+        }
+        (_, Class::NothingToVoid) => Reading::NothingStands(said()),
+        (_, Class::AlreadyVoided) => Reading::AlreadyVoided(said()),
+        (Verb::Cancel, Class::IssuerRefusal(_)) => Reading::Declined(said()),
+        (Verb::Cancel, _) => Reading::Unlisted(said()),
+        (Verb::NetCancel, _) => Reading::ProvesNothing(said()),
+    })
+}
+
+fn result_code(field: Field<'_>) -> Result<ResultCode, Unclear> {
+    let code = json::deciding(field).map_err(|()| Unclear::MalformedCode)?;
+    match code.as_deref() {
+        None | Some("") => Err(Unclear::NoCode),
+        Some(text) => ResultCode::new(text).map_err(|_| Unclear::MalformedCode),
+    }
+}
+
+/// `Ok(Ok)`: ours. `Ok(Err)`: absent. `Err`: somebody else's.
+fn echo(
+    field: Field<'_>,
+    name: &'static str,
+    ours: impl Fn(&str) -> bool,
+) -> Result<Result<(), &'static str>, Unclear> {
+    match json::deciding(field) {
+        Ok(None) => Ok(Err(name)),
+        Ok(Some(text)) if text.is_empty() => Ok(Err(name)),
+        Ok(Some(text)) if ours(&text) => Ok(Ok(())),
+        Ok(Some(_)) | Err(()) => Err(Unclear::ForeignEcho(name.into())),
+    }
+}
+
+fn is_ours(verb: Verb, record: &Record, text: &str) -> bool {
+    let original = record.original.as_ref().unwrap_or(&record.key.number);
+    let cancel = record.cancel.as_ref().map(|cancel| &cancel.number);
+    match verb {
+        // The rest of the cancel's answer is not public: either number would be ours.
+        Verb::Cancel => original.echoes(text) || cancel.is_some_and(|number| number.echoes(text)),
+        _ => original.echoes(text),
+    }
+}
+
+fn approval(fields: &[Field<'_>; FIELDS.len()], amount: AmountStated) -> Approval {
+    let [
+        _,
+        _,
+        _,
+        _,
+        _,
+        number,
+        date,
+        time,
+        van,
+        issuer,
+        issuer_name,
+        acquirer,
+        acquirer_name,
+        shop,
+        card,
+        ..,
+    ] = *fields;
+    Approval {
+        amount,
+        approval_number: json::text(number),
+        approval_date: json::text(date),
+        approval_time: json::text(time),
+        van_number: json::text(van),
+        issuer_code: json::text(issuer),
+        issuer_name: json::text(issuer_name),
+        acquirer_code: json::text(acquirer),
+        acquirer_name: json::text(acquirer_name),
+        merchant_number: json::text(shop),
+        masked_card: json::text(card).map(|card| masked(&card)),
+    }
+}
+
+/// A gateway that forgot to mask must not make us print a card number (R23): of the digits, at most the first
+/// six and the last four are kept.
+fn masked(card: &str) -> Box<str> {
+    let digits = card.chars().filter(char::is_ascii_digit).count();
+    if digits <= 10 {
+        return card.into();
+    }
+    let mut seen = 0;
+    let hide = |c: char| {
+        if !c.is_ascii_digit() {
+            return c;
+        }
+        seen += 1;
+        if seen <= 6 || seen > digits - 4 { c } else { '*' }
+    };
+    Cow::<str>::Owned(card.chars().map(hide).collect()).into()
+}

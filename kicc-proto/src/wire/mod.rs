@@ -1,0 +1,165 @@
+//! One HTTP exchange as data: what to send, what came back, and what can be proved when nothing did.
+
+pub(crate) mod json;
+pub mod sign;
+pub mod token_key;
+
+use alloc::string::String;
+use core::{
+    fmt::{self, Write as _},
+    ops::Range,
+};
+
+use arrayvec::ArrayVec;
+
+/// The longest reply body that is read, in bytes. A longer one is cut off by the adapter and is *unknown* (R7).
+pub const REPLY_MAX: usize = 64 * 1024;
+
+/// One POST, ready to be written. It borrows the caller's [`RequestBuffer`].
+///
+/// An adapter adds `host`, `content-length` and `connection`, and nothing else.
+pub struct Request<'b> {
+    pub(crate) path: &'b str,
+    pub(crate) headers: ArrayVec<(&'static str, &'b str), 8>,
+    pub(crate) body: &'b [u8],
+}
+
+impl<'b> Request<'b> {
+    /// The path below the configured base URL, such as `/smpy/kiccpay/reqAprv`.
+    #[must_use]
+    pub fn path(&self) -> &'b str {
+        self.path
+    }
+
+    /// Header names in lower case with their values; no secret but the signature.
+    pub fn headers(&self) -> impl Iterator<Item = (&'static str, &'b str)> + '_ {
+        self.headers.iter().copied()
+    }
+
+    /// The body, byte for byte as it was signed (spec A.2). It may hold a token key: never log it (R23).
+    #[must_use]
+    pub fn body(&self) -> &'b [u8] {
+        self.body
+    }
+}
+
+impl fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request").field("path", &self.path).field("body_bytes", &self.body.len()).finish()
+    }
+}
+
+/// A complete reply. *Complete* is the adapter's promise: a body that was cut short is
+/// [`MaybeSent::Truncated`], one over [`REPLY_MAX`] is [`MaybeSent::BodyTooLarge`].
+#[derive(Clone, Copy)]
+pub struct Reply<'a> {
+    /// The HTTP status.
+    pub status: u16,
+    /// The value of `content-type`, if there was one.
+    pub content_type: Option<&'a str>,
+    /// The whole body, as it came.
+    pub body: &'a [u8],
+}
+
+impl fmt::Debug for Reply<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reply").field("status", &self.status).field("body_bytes", &self.body.len()).finish()
+    }
+}
+
+/// Why an exchange brought no reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// Proof that not one byte of the request was handed to the transport.
+    NotSent(NotSent),
+    /// Everything else.
+    MaybeSent(MaybeSent),
+}
+
+/// The only failures that count as *never sent*. An adapter decides by a marker of its own ("was any
+/// HTTP byte handed to the transport?"), never by the kind of an I/O error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NotSent {
+    /// The host name was not resolved.
+    Resolve,
+    /// No TCP connection came about.
+    Connect,
+    /// The TLS handshake did not finish.
+    Tls,
+    /// The proxy did not let us through.
+    Proxy,
+    /// `send_by` or the lease had passed when the first byte was about to go (R4, R20).
+    PermitLapsed,
+    /// The signer did not sign.
+    Signing,
+    /// The record is known not to be stored (R2).
+    NotRecorded,
+}
+
+/// What is known of a failure after bytes may have left. It never changes what happens next; it is told to people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum MaybeSent {
+    /// No whole answer within the time allowed.
+    Timeout,
+    /// The connection broke.
+    Reset,
+    /// The answer ended early.
+    Truncated,
+    /// The answer was longer than [`REPLY_MAX`].
+    BodyTooLarge,
+    /// What came back was not HTTP.
+    Protocol,
+    /// The future, thread or process that waited for the answer is gone.
+    Lost,
+    /// Anything else.
+    Other,
+}
+
+/// The caller's memory for one request; make one and use it again and again.
+#[derive(Default)]
+pub struct RequestBuffer {
+    pub(crate) body: zeroize::Zeroizing<alloc::vec::Vec<u8>>,
+    pub(crate) headers: HeaderBuffer,
+}
+
+/// Header values one behind the other, and where each lies.
+#[derive(Default)]
+pub(crate) struct HeaderBuffer {
+    text: String,
+    spans: ArrayVec<(&'static str, Range<usize>), 8>,
+}
+
+impl HeaderBuffer {
+    pub(crate) fn clear(&mut self) {
+        self.text.clear();
+        self.spans.clear();
+    }
+
+    pub(crate) fn push(&mut self, name: &'static str, value: impl fmt::Display) {
+        let from = self.text.len();
+        // Writing to a String cannot fail.
+        let _ = write!(self.text, "{value}");
+        self.spans.push((name, from..self.text.len()));
+    }
+
+    pub(crate) fn all(&self) -> ArrayVec<(&'static str, &str), 8> {
+        self.spans.iter().map(|(name, span)| (*name, &self.text[span.clone()])).collect()
+    }
+}
+
+impl RequestBuffer {
+    /// An empty buffer; it grows to its working size with the first request.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl fmt::Debug for RequestBuffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestBuffer").finish_non_exhaustive()
+    }
+}

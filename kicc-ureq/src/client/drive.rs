@@ -1,0 +1,241 @@
+//! The loop over the engine's steps.
+
+use std::{sync::Arc, time::Instant};
+
+use kicc_proto::{
+    flow::{AskBooks, Done, Settle, Step, Transmit, Wait, approval::Approval, table::Verb},
+    journal::{Key, record::Record},
+    product::Credentials,
+    values::Amount,
+    wire::{RequestBuffer, sign::Nonce},
+};
+
+use super::{
+    Error, Inner, Progress, Terminal, accept,
+    accept::{Answer, Question},
+    clock,
+    keeper::Lease,
+    trace::event,
+};
+use crate::http::{Limits, MaySend};
+
+/// Where a drive stopped.
+pub(super) enum Stop {
+    Done(Done),
+    /// Longer than the caller stands by.
+    Wait(Wait),
+    /// The caller wants to decide.
+    Settle(Settle),
+}
+
+impl Inner {
+    /// Drives until the end, or until the next wait goes beyond `end`.
+    pub(super) fn drive(
+        &self,
+        terminal: &Terminal,
+        mut step: Step,
+        end: Option<Instant>,
+        hand_over: bool,
+    ) -> Stop {
+        loop {
+            step = match self.advance(terminal, step) {
+                Advance::Next(step) => step,
+                Advance::Done(done) => return Stop::Done(done),
+                Advance::Settle(settle) if hand_over => return Stop::Settle(settle),
+                Advance::Settle(settle) => self.ask(settle),
+                Advance::Wait(wait, until) => {
+                    let told_early = wait.provisional().is_some();
+                    if self.stopping() || told_early || end.is_some_and(|end| until > end) {
+                        return Stop::Wait(wait);
+                    }
+                    self.sleep_until(until);
+                    if self.stopping() {
+                        return Stop::Wait(wait);
+                    }
+                    wait.wake(self.clock.now())
+                }
+            };
+        }
+    }
+
+    /// One step; whatever would block for long is handed back.
+    pub(super) fn advance(&self, terminal: &Terminal, step: Step) -> Advance {
+        Advance::Next(match step {
+            Step::Persist(persist) => {
+                let result = self.journal.write(&persist.row(), persist.expect());
+                if let Err(error) = &result {
+                    event!(WARN, error = %error, "the journal did not take a row");
+                }
+                persist.written(result, self.clock.now())
+            }
+            Step::Transmit(transmit) => self.transmit(terminal, transmit),
+            Step::InFlight(in_flight) => in_flight.lost(self.clock.now()),
+            Step::AskBooks(ask) => self.ask_books(ask),
+            Step::Wait(wait) => {
+                let [low, high, ..] = clock::random();
+                let now = self.clock.now();
+                let until = self.clock.instant(wait.until(u16::from_le_bytes([low, high]), now));
+                return Advance::Wait(wait, until);
+            }
+            Step::Settle(settle) => return Advance::Settle(settle),
+            Step::Done(done) => return Advance::Done(done),
+        })
+    }
+
+    fn transmit(&self, terminal: &Terminal, transmit: Transmit) -> Step {
+        let (verb, token, permit) = (transmit.verb(), transmit.token(), transmit.permit());
+        let key = transmit.key().clone();
+        let send_by = self.clock.instant(permit.mono);
+        // A slot that does not come free in time lets the permission lapse, and the message is not sent.
+        let _slot = (verb != Verb::Approve).then(|| self.rescues.take(send_by));
+        let credentials = Credentials { channel_id: &terminal.channel_id, signer: &*terminal.signer };
+        let mut buffer = RequestBuffer::new();
+        let nonce = Nonce(clock::random());
+        let encoded = transmit.encode(credentials, nonce, self.clock.now(), &mut buffer);
+        let (request, mut in_flight) = match encoded {
+            Ok(encoded) => encoded,
+            Err(step) => return step,
+        };
+        let may_send: MaySend = {
+            let (journal, clock, key) = (Arc::clone(&self.journal), self.clock, key.clone());
+            // A journal that cannot say whether the row is still ours does not let it go (R20).
+            Arc::new(move || !permit.passed(clock.now()) && journal.holds(&key, token).unwrap_or(false))
+        };
+        let limits = Limits {
+            send_by,
+            answer_within: std::time::Duration::from_millis(in_flight.answer_within().0),
+            money: matches!(verb, Verb::Approve | Verb::Cancel),
+        };
+        event!(DEBUG, number = %key.number, verb = ?verb, "posting");
+        let exchange = self.http.exchange(&request, limits, may_send);
+        if let Some(at) = exchange.written_at {
+            in_flight.written(self.clock.at(at));
+        }
+        match exchange.result {
+            Ok(reply) => {
+                event!(DEBUG, number = %key.number, verb = ?verb, status = reply.status, "answered");
+                in_flight.reply(reply.as_reply(), self.clock.now())
+            }
+            Err(failure) => {
+                event!(WARN, number = %key.number, verb = ?verb, failure = ?failure, "no answer");
+                in_flight.failed(failure, self.clock.now())
+            }
+        }
+    }
+
+    /// Puts an approval to the accept step, and keeps the lease while it thinks (R20).
+    pub(super) fn ask(&self, settle: Settle) -> Step {
+        let Some(step) = &self.accept else {
+            // An accept step that was configured when the attempt was made must be there to decide (R19).
+            let decided = !settle.record().accept_step;
+            let now = self.clock.now();
+            return if decided { settle.accept(now) } else { settle.cannot_tell(now) };
+        };
+        let answer = {
+            let _lease = self.keeper.keep(settle.key(), settle.token());
+            accept::ask(&**step, &question(settle.record(), settle.approval()))
+        };
+        event!(DEBUG, number = %settle.key().number, answer = ?answer, "the accept step answered");
+        decide(settle, answer, self)
+    }
+
+    fn ask_books(&self, ask: AskBooks) -> Step {
+        let Some(step) = &self.accept else { return ask.nobody_to_ask(self.clock.now()) };
+        let answer = {
+            let _lease = self.keeper.keep(ask.key(), ask.token());
+            accept::ask(&**step, &question(ask.record(), None))
+        };
+        let now = self.clock.now();
+        match answer {
+            Answer::Held => ask.held(now),
+            Answer::NotHeld => ask.not_held(now),
+            Answer::CannotTell => ask.cannot_tell(now),
+        }
+    }
+}
+
+/// What one step came to.
+pub(super) enum Advance {
+    Next(Step),
+    Settle(Settle),
+    Wait(Wait, Instant),
+    Done(Done),
+}
+
+fn question<'a>(record: &'a Record, approval: Option<&'a Approval>) -> Question<'a> {
+    Question { key: &record.key, amount: &record.amount, approval, record }
+}
+
+fn decide(settle: Settle, answer: Answer, inner: &Inner) -> Step {
+    let now = inner.clock.now();
+    match answer {
+        Answer::Held => settle.accept(now),
+        Answer::NotHeld => settle.refuse(now),
+        Answer::CannotTell => settle.cannot_tell(now),
+    }
+}
+
+/// What [`Client::begin`](super::Client::begin) gives back.
+#[must_use]
+pub enum Begun {
+    /// Approved: the caller decides.
+    Undecided(Undecided),
+    /// It did not come to that.
+    Progress(Progress),
+}
+
+/// An approval that waits for the caller's word. Its lease is kept until then; dropped, it stays open, and
+/// recovery puts it to the accept step.
+#[must_use = "money moved: accept it or refuse it"]
+pub struct Undecided {
+    inner: Arc<Inner>,
+    terminal: Terminal,
+    settle: Settle,
+    _lease: Lease,
+}
+
+impl Undecided {
+    pub(super) fn new(inner: Arc<Inner>, terminal: Terminal, settle: Settle) -> Self {
+        let lease = inner.keeper.keep(settle.key(), settle.token());
+        Undecided { inner, terminal, settle, _lease: lease }
+    }
+
+    /// Whose it is.
+    #[must_use]
+    pub fn key(&self) -> &Key {
+        self.settle.key()
+    }
+
+    /// What was asked for, in won.
+    #[must_use]
+    pub fn amount(&self) -> &Amount {
+        self.settle.amount()
+    }
+
+    /// What the gateway stated.
+    #[must_use]
+    pub fn approval(&self) -> Option<&Approval> {
+        self.settle.approval()
+    }
+
+    /// The books hold it. If it is too late, the outcome says that it was reversed.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn accept(self) -> Result<Progress, Error> {
+        self.decide(Answer::Held)
+    }
+
+    /// The books do not hold it, and will not: it is cancelled.
+    ///
+    /// # Errors
+    /// When the journal cannot be read.
+    pub fn refuse(self) -> Result<Progress, Error> {
+        self.decide(Answer::NotHeld)
+    }
+
+    fn decide(self, answer: Answer) -> Result<Progress, Error> {
+        let step = decide(self.settle, answer, &self.inner);
+        self.inner.progress(&self.terminal, step, self.inner.patience_end())
+    }
+}

@@ -1,0 +1,70 @@
+//! Why a call was not taken. None of these means that a customer was charged by it.
+
+use kicc_proto::{
+    flow::{Charged, RefundError},
+    journal::{ReadError, WriteError, record::RecordError},
+    values::Invalid,
+};
+
+/// An error from before anything was sent by this call.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A value is wrong (R5).
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// The number is known, with other data (R3).
+    #[error("the number is known, with other data; this call sent nothing")]
+    OtherData,
+    /// The number was used, and its record was pruned (R22).
+    #[error("the number was used before; this call sent nothing")]
+    UsedBefore,
+    /// The authorisation is spent, or being spent, under another number (R3).
+    #[error("the authorisation is used by {number}; this call sent nothing")]
+    AuthorisationInUse {
+        /// That number.
+        number: Box<str>,
+    },
+    /// Nothing is known of the number.
+    #[error("nothing is known of {number}")]
+    Unknown {
+        /// That number.
+        number: Box<str>,
+    },
+    /// The client has no terminal of that product or name.
+    #[error("the client has no such terminal; nothing was sent")]
+    NoTerminal,
+    /// The journal was restored from a backup: say `restored` with a new prefix first (R24).
+    #[error("the journal was restored from a backup and takes no new numbers yet; nothing was sent")]
+    JournalRestored,
+    /// The journal was restored from a backup: new numbers need a prefix (R24).
+    #[error("since the journal was restored, new numbers must begin with {prefix}; nothing was sent")]
+    NumberNeedsPrefix {
+        /// That prefix.
+        prefix: Box<str>,
+    },
+    /// The client takes no new orders any more.
+    #[error("the client is stopping; nothing was sent")]
+    Stopping,
+    /// The journal cannot be read.
+    #[error("{0}; this call sent nothing")]
+    Read(#[from] ReadError),
+    /// The journal cannot be written.
+    #[error("{0}; this call sent nothing")]
+    Write(#[from] WriteError),
+    /// The record cannot be used (R20, R21).
+    #[error("{0}; it is left alone")]
+    Record(#[from] RecordError),
+    /// There is nothing to refund.
+    #[error(transparent)]
+    Refund(#[from] RefundError),
+}
+
+impl Error {
+    /// Whether *this call* charged the customer: never. What another call did under the number is what
+    /// [`Client::outcome`](crate::Client::outcome) tells.
+    #[must_use]
+    pub fn charged(&self) -> Charged {
+        Charged::No
+    }
+}

@@ -1,0 +1,269 @@
+//! The blocking HTTP/1.1 transport, on ureq and rustls: one POST, one answer or the reason why there is none.
+//!
+//! # Never sent
+//!
+//! The core closes an attempt as *never sent* on this module's word alone, so the word rests on a marker of our
+//! own and on nothing else. Every request has its own marker ([`call::Call`]). It is set by the outermost layer of
+//! the connection, above TLS and above a proxy's tunnel, **before** the first byte of the request is handed down
+//! (R4). Not set: [`Failure::NotSent`]. Set: [`Failure::MaybeSent`]. The kind of an error never decides, because
+//! the same kinds (reset, end of file, timed out) come out of both sides of that line; it only chooses which
+//! variant to name. With TLS 1.3 a server's refusal of the client shows up only after the client's first write:
+//! that is *maybe sent*, the safe side.
+//!
+//! # Deadlines
+//!
+//! The lowest layer, the socket, computes the time left from the marker before every system call, so no trickle
+//! of bytes, no TLS record and no proxy can stretch them:
+//!
+//! * up to the first byte of the request: `send_by`. All resolved addresses are tried until then;
+//! * while writing: `answer_within` from the first byte;
+//! * from the last byte written: `answer_within`. Where writing went on past `send_by` it counts from `send_by`,
+//!   because a lease covers the exchange to `send_by + answer_within` and no further (R20).
+//!
+//! Give-up drops the socket; one that carries a money-moving request was set to reset on close before it was
+//! connected, so that the kernel discards what the peer has not got (R13a).
+//!
+//! # What ureq is kept from doing
+//!
+//! No redirects, no status treated as an error, no compression, no cookies, no proxy from the environment unless
+//! asked for, and no kept connections unless asked for ([`HttpSettings::reuse_connections`]). It has no retry.
+
+mod call;
+mod connect;
+mod marker;
+mod settings;
+mod tls;
+
+#[cfg(test)]
+mod tests;
+
+use std::io::Read;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use kicc_proto::wire::{Failure, Reply, Request};
+use ureq::config::{AutoHeaderValue, Config};
+use ureq::http;
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
+use ureq::{Agent, Proxy};
+
+pub use self::settings::{HttpSettings, SettingsError};
+
+use self::call::{Call, Stop};
+use self::connect::{Dns, TcpConnector};
+use self::marker::MarkerConnector;
+use self::settings::Base;
+use self::tls::TlsConnector;
+
+/// How long a kept connection may lie idle. Our choice: shorter than the idle limits that servers commonly have.
+const IDLE: Duration = Duration::from_secs(15);
+/// Our choice: KICC's answers carry a handful of headers.
+const HEAD_MAX: usize = 16 * 1024;
+/// Above [`HEAD_MAX`], so that a head that is too long is told from the end of the stream.
+const BUFFER: usize = 2 * HEAD_MAX;
+
+/// Asked after connect and TLS, immediately before the first byte of the request: may it still go? `false` ends
+/// the exchange as [`NotSent::PermitLapsed`](kicc_proto::wire::NotSent::PermitLapsed). This is where lease, token
+/// and wall clock are checked (R4, R20, R25); `send_by` is checked after it returned.
+pub type MaySend = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// What one exchange may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// The first byte of the request is not handed over after this.
+    pub send_by: Instant,
+    /// The whole answer must be there this long after the last byte of the request was handed over.
+    pub answer_within: Duration,
+    /// The request moves money (an approval or a cancellation): its socket resets on close (R13a).
+    pub money: bool,
+}
+
+/// How one exchange ended.
+#[derive(Debug)]
+pub struct Exchange {
+    /// When the last byte of the request was handed to the kernel; `None` if that did not happen.
+    pub written_at: Option<Instant>,
+    /// The answer, whatever its status; or why there is none.
+    pub result: Result<OwnedReply, Failure>,
+}
+
+/// A whole answer. Where it had neither a length nor chunks, its end is where the peer closed: only the core, which
+/// reads the JSON, can tell whether such a body is complete (R7).
+pub struct OwnedReply {
+    /// The HTTP status.
+    pub status: u16,
+    /// The value of `content-type`, if there was one and it is visible ASCII.
+    pub content_type: Option<String>,
+    /// The whole body, as it came.
+    pub body: Vec<u8>,
+}
+
+impl OwnedReply {
+    /// The same, as the core takes it.
+    #[must_use]
+    pub fn as_reply(&self) -> Reply<'_> {
+        Reply { status: self.status, content_type: self.content_type.as_deref(), body: &self.body }
+    }
+}
+
+impl std::fmt::Debug for OwnedReply {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.as_reply().fmt(f)
+    }
+}
+
+/// The transport to one gateway. Clones share settings, TLS sessions and kept connections.
+#[derive(Clone)]
+pub struct Http(Arc<Shared>);
+
+struct Shared {
+    base: Base,
+    config: Config,
+    proxied: bool,
+    connect_timeout: Duration,
+    reuse: bool,
+    body_limit: usize,
+    tls: Arc<rustls::ClientConfig>,
+    kept: Mutex<Vec<Kept>>,
+}
+
+/// An agent of its own for one request at a time, so that a marker never belongs to two requests.
+struct Line {
+    agent: Agent,
+    call: Arc<Call>,
+}
+
+struct Kept {
+    line: Line,
+    since: Instant,
+}
+
+impl Http {
+    /// Checks the settings and builds what all exchanges share. Nothing is connected yet.
+    ///
+    /// # Errors
+    ///
+    /// [`SettingsError`] names the setting that cannot be used.
+    pub fn new(settings: HttpSettings) -> Result<Http, SettingsError> {
+        let proxy = settings.proxy()?;
+        let base = settings.base(proxy.is_some())?;
+        if settings.connect_timeout.is_zero() {
+            return Err(SettingsError::ConnectTimeout);
+        }
+        Ok(Http(Arc::new(Shared {
+            proxied: proxy.is_some(),
+            config: config(proxy, settings.reuse_connections),
+            connect_timeout: settings.connect_timeout,
+            reuse: settings.reuse_connections,
+            body_limit: settings.body_limit,
+            tls: tls::client_config(settings.ca_pem.as_deref())?,
+            kept: Mutex::default(),
+            base,
+        })))
+    }
+
+    /// Whether the gateway is on this machine: `localhost` or a loopback address in the base URL.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        self.0.base.loopback
+    }
+
+    /// Sends the request once and waits for the whole answer. Blocks at most up to `send_by` and then
+    /// `answer_within`. Nothing is ever sent a second time.
+    #[must_use]
+    pub fn exchange(&self, request: &Request<'_>, limits: Limits, may_send: MaySend) -> Exchange {
+        self.post(request.path(), request.headers(), request.body(), limits, may_send)
+    }
+
+    fn post<'h>(
+        &self,
+        path: &str,
+        headers: impl Iterator<Item = (&'static str, &'h str)>,
+        body: &[u8],
+        limits: Limits,
+        may_send: MaySend,
+    ) -> Exchange {
+        let mut request = http::Request::post(format!("{}{path}", self.0.base.url));
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        if !self.0.reuse {
+            request = request.header("connection", "close");
+        }
+        let line = self.line(limits, may_send);
+        let outcome = request
+            .body(body)
+            .map_err(|error| Stop::Failed(error.into()))
+            .and_then(|request| run(&line.agent, request, self.0.body_limit));
+        let exchange = line.call.conclude(outcome);
+        if self.0.reuse && exchange.result.is_ok() {
+            self.kept().push(Kept { line, since: Instant::now() });
+        }
+        exchange
+    }
+
+    fn line(&self, limits: Limits, may_send: MaySend) -> Line {
+        if let Some(Kept { line, .. }) = self.kept().pop() {
+            line.call.begin(limits, may_send);
+            return line;
+        }
+        let shared = &*self.0;
+        let call = Arc::new(Call::new(limits, may_send));
+        let connector = ()
+            .chain(ConnectProxyConnector::default())
+            .chain(TcpConnector {
+                call: call.clone(),
+                timeout: shared.connect_timeout,
+                loopback_only: shared.base.loopback_only,
+                // A kept connection may carry a money-moving request later.
+                reset_on_close: limits.money || shared.reuse,
+            })
+            .chain(TlsConnector { call: call.clone(), config: shared.tls.clone() })
+            .chain(MarkerConnector { call: call.clone(), proxied: shared.proxied });
+        let agent = Agent::with_parts(shared.config.clone(), connector, Dns { call: call.clone() });
+        Line { agent, call }
+    }
+
+    /// The kept lines; always empty unless connections are reused. Those that lay idle too long are dropped.
+    fn kept(&self) -> std::sync::MutexGuard<'_, Vec<Kept>> {
+        let mut kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|kept| kept.since.elapsed() < IDLE);
+        kept
+    }
+}
+
+impl std::fmt::Debug for Http {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Http").field("base_url", &self.0.base.url).finish_non_exhaustive()
+    }
+}
+
+fn config(proxy: Option<Proxy>, reuse: bool) -> Config {
+    Agent::config_builder()
+        .proxy(proxy)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .http_status_as_error(false)
+        .max_idle_connections(usize::from(reuse))
+        .max_idle_connections_per_host(usize::from(reuse))
+        .max_idle_age(IDLE)
+        .max_response_header_size(HEAD_MAX)
+        .user_agent(concat!("kicc/", env!("CARGO_PKG_VERSION")))
+        .accept(AutoHeaderValue::None)
+        .accept_encoding(AutoHeaderValue::None)
+        .build()
+}
+
+fn run(agent: &Agent, request: http::Request<&[u8]>, body_limit: usize) -> Result<OwnedReply, Stop> {
+    let response = agent.run(request).map_err(Stop::Failed)?;
+    let content_type = response.headers().get(http::header::CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let status = response.status().as_u16();
+    let mut body = Vec::new();
+    let mut reader = response.into_body().into_reader().take((body_limit as u64).saturating_add(1));
+    reader.read_to_end(&mut body).map_err(|error| Stop::Failed(error.into()))?;
+    if body.len() > body_limit {
+        return Err(Stop::BodyTooLarge);
+    }
+    Ok(OwnedReply { status, content_type, body })
+}

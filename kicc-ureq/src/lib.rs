@@ -1,0 +1,13 @@
+//! Card payments over KICC's VAN, blocking: sockets by ureq, records in one SQLite file.
+//!
+//! [`Client::approve`] takes an order to its outcome. Whatever happens on the way — no answer, half an answer, a
+//! killed process — the attempt is in the journal first, is sent at most once, and [`Client::recover`] goes on
+//! with what another process left behind. A caller gets an outcome, *still open until then*, or an error from
+//! before anything was sent; never a bare timeout.
+#![forbid(unsafe_code)]
+
+pub mod client;
+pub mod http;
+pub mod journal;
+
+pub use client::{Client, Error, Open, Progress, Settled};

@@ -1,0 +1,442 @@
+//! The simulated VAN.
+//!
+//! [`Van::start`] listens on loopback and answers KICC's Simple Payment (spec A.5 to A.7) as a VAN would, or as badly
+//! as [`faults`] says. Beside the product's own paths it answers:
+//!
+//! | request | answer |
+//! |---|---|
+//! | `GET /health` | `ok` |
+//! | `GET /ledger` | the [`Ledger`] as JSON |
+//! | `GET /ledger/{number}` | one [`Entry`] as JSON; 404 if the number was never seen |
+//! | `GET /counts` | the [`Counts`] as JSON |
+//! | `POST /disagreements` | a JSON array of [`BookEntry`] brings a JSON array of [`Disagreement`] |
+//!
+//! An `https` URL to its port fails in the TLS handshake; [`Van::refusing_addr`] refuses connections.
+//!
+//! A client that gives up within less time than a busy machine needs to schedule a thread may be told that an approval
+//! came after its net-cancel: the VAN knows only in which order it read them.
+
+mod choice;
+pub mod faults;
+mod http;
+mod ledger;
+mod reconcile;
+mod simple;
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use socket2::{Domain, Socket, Type};
+use zeroize::Zeroizing;
+
+pub use choice::{BadRule, FaultRule, Match, SeededFaults};
+pub use ledger::{Charge, Entry, Kind, Ledger, Seen, State, Voided};
+pub use reconcile::{BookEntry, Charged, Disagreement};
+
+use http::{Answer, Connection, Incoming, Reply, Request};
+use ledger::Books;
+
+/// What the VAN knows of its merchants, and how it behaves.
+#[derive(Debug, Clone)]
+pub struct VanConfig {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The channel id that the merchant signs with (spec A.2).
+    pub channel_id: String,
+    /// The secret key of that channel; its UTF-8 bytes are the key.
+    pub secret_key: SecretKey,
+    /// Further channels with their keys.
+    pub other_channels: Vec<(String, SecretKey)>,
+    /// Where given, any other terminal id is refused.
+    pub terminal_id: Option<String>,
+    /// Where given, any other service id is refused.
+    pub service_id: Option<String>,
+    /// Where given, any other business number is refused.
+    pub business_number: Option<String>,
+    /// Decides [`VanConfig::seeded`].
+    pub seed: u64,
+    /// Rules, first match first; they win over everything else.
+    pub faults: Vec<FaultRule>,
+    /// Whether marked numbers and magic amounts choose faults.
+    pub magic: bool,
+    /// Faults for orders that nothing else chose one for.
+    pub seeded: Option<SeededFaults>,
+    /// How many of an order's rescue messages a rescue fault spoils before they work.
+    pub rescue_failures: u32,
+    /// Whether a net-cancel that found nothing makes a later approval be refused.
+    pub remembers: bool,
+    /// The code for a net-cancel that finds nothing; `None`: `0000` without a card number.
+    pub nothing_to_void_code: Option<String>,
+    /// The code for what is voided already; `None`: `0000` to a net-cancel, `7001` to a cancel.
+    pub already_voided_code: Option<String>,
+    /// What every answer waits for, after the VAN has acted.
+    pub latency: Duration,
+    /// The gap after each byte of a drip-fed answer.
+    pub drip: Duration,
+    /// How long a hanging connection is held, and any single read or write may take. Longer than the client's patience.
+    pub hang: Duration,
+    /// How long after the client's give-up a late approval is booked. Shorter than the client's quiet period.
+    pub late: Duration,
+}
+
+impl Default for VanConfig {
+    fn default() -> Self {
+        Self {
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            channel_id: "CH_A1B2C3D4".into(),
+            secret_key: "sandbox-secret-key".into(),
+            other_channels: Vec::new(),
+            terminal_id: None,
+            service_id: None,
+            business_number: None,
+            seed: 0,
+            faults: Vec::new(),
+            magic: true,
+            seeded: None,
+            rescue_failures: 2,
+            remembers: true,
+            nothing_to_void_code: None,
+            already_voided_code: None,
+            latency: Duration::ZERO,
+            drip: Duration::from_millis(1),
+            hang: Duration::from_secs(120),
+            late: Duration::from_secs(5),
+        }
+    }
+}
+
+/// A channel's secret key. `Debug` does not show it (R23); it is wiped when dropped.
+#[derive(Clone)]
+pub struct SecretKey(Zeroizing<String>);
+
+impl From<&str> for SecretKey {
+    fn from(text: &str) -> Self {
+        Self(Zeroizing::new(text.to_owned()))
+    }
+}
+
+impl core::fmt::Debug for SecretKey {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("SecretKey(..)")
+    }
+}
+
+/// What the VAN counted; also the JSON of `GET /counts`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Connections accepted.
+    pub connections: u64,
+    /// Whole requests read, of any kind.
+    pub requests: u64,
+    /// Approval requests that were authentic and well-formed.
+    pub approvals: u64,
+    /// Net-cancels that were authentic and well-formed.
+    pub net_cancels: u64,
+    /// Cancels that were authentic and well-formed.
+    pub cancels: u64,
+    /// Requests whose end never came. Nobody acted on them.
+    pub partial: u64,
+    /// Requests without a valid signature.
+    pub unauthorized: u64,
+    /// Requests that were no HTTP, or whose fields were not as documented.
+    pub malformed: u64,
+    /// TLS hellos.
+    pub tls_hellos: u64,
+    /// Redirects that somebody followed.
+    pub redirects_followed: u64,
+    /// Approvals by the name of their fault, and rescue faults by theirs (once per order's first approval).
+    pub by_fault: BTreeMap<String, u64>,
+}
+
+/// A running VAN. Dropping it stops it.
+#[derive(Debug)]
+pub struct Van {
+    shared: Arc<Shared>,
+    addr: SocketAddr,
+    /// Bound and never listening, so that its port refuses for as long as this lives.
+    refusing: Socket,
+    acceptor: Option<JoinHandle<()>>,
+}
+
+impl Van {
+    /// Binds, listens, and answers from threads of its own.
+    ///
+    /// # Errors
+    /// The address cannot be listened on, or no thread can be made.
+    pub fn start(config: VanConfig) -> std::io::Result<Self> {
+        let listener = Socket::new(Domain::for_address(config.listen), Type::STREAM, None)?;
+        listener.set_reuse_address(true)?;
+        listener.bind(&config.listen.into())?;
+        // A burst of a thousand connections must not meet a full queue: the kernel would make them wait a second.
+        listener.listen(4096)?;
+        let listener = TcpListener::from(listener);
+        let addr = listener.local_addr()?;
+        let refusing = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        refusing.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())?;
+        let shared = Arc::new(Shared::new(config));
+        let accepting = Arc::clone(&shared);
+        let acceptor =
+            thread::Builder::new().name("van".into()).spawn(move || accept(&accepting, &listener))?;
+        Ok(Self { shared, addr, refusing, acceptor: Some(acceptor) })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// `http://` and the address, without a path.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.addr)
+    }
+
+    /// An address that refuses every connection while this VAN lives.
+    ///
+    /// # Panics
+    /// Never: the socket was bound when the VAN started.
+    #[must_use]
+    pub fn refusing_addr(&self) -> SocketAddr {
+        let addr = self.refusing.local_addr().ok().and_then(|addr| addr.as_socket());
+        addr.expect("a bound socket has an address")
+    }
+
+    /// The books as they are now.
+    #[must_use]
+    pub fn ledger(&self) -> Ledger {
+        self.shared.books().snapshot()
+    }
+
+    /// What was counted until now.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.shared.counts().clone()
+    }
+
+    /// Stops listening and cuts every connection. The books stay readable, and nothing is booked any more.
+    pub fn stop(&mut self) {
+        let Some(acceptor) = self.acceptor.take() else { return };
+        self.shared.stop.set();
+        // The acceptor looks up once more. It listens on loopback even where it listens on every address.
+        let _ = TcpStream::connect_timeout(
+            &(Ipv4Addr::LOCALHOST, self.addr.port()).into(),
+            Duration::from_secs(1),
+        )
+        .or_else(|_| TcpStream::connect_timeout(&self.addr, Duration::from_secs(1)));
+        // A panic of the acceptor has been printed by its thread.
+        let _ = acceptor.join();
+        let until = Instant::now() + Duration::from_secs(2);
+        while self.shared.cut_connections() > 0 && Instant::now() < until {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+impl Drop for Van {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// What all threads of a VAN share.
+#[derive(Debug)]
+struct Shared {
+    config: VanConfig,
+    books: Mutex<Books>,
+    counts: Mutex<Counts>,
+    stop: Latch,
+    connections: Mutex<HashMap<u64, Arc<TcpStream>>>,
+    next_connection: AtomicU64,
+}
+
+impl Shared {
+    fn new(config: VanConfig) -> Self {
+        Self {
+            config,
+            books: Mutex::default(),
+            counts: Mutex::default(),
+            stop: Latch::default(),
+            connections: Mutex::default(),
+            next_connection: AtomicU64::new(0),
+        }
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        lock(&self.books)
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        lock(&self.counts)
+    }
+
+    fn cut_connections(&self) -> usize {
+        let connections = lock(&self.connections);
+        for stream in connections.values() {
+            let _ = stream.shutdown(std::net::Shutdown::Both);
+        }
+        connections.len()
+    }
+}
+
+/// A thread that panicked with the lock has said so; what it left is still the truth.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Wakes every waiting thread when the VAN stops.
+#[derive(Debug, Default)]
+struct Latch {
+    stopped: AtomicBool,
+    lock: Mutex<()>,
+    changed: Condvar,
+}
+
+impl Latch {
+    fn set(&self) {
+        let _guard = lock(&self.lock);
+        self.stopped.store(true, Ordering::SeqCst);
+        self.changed.notify_all();
+    }
+
+    fn is_set(&self) -> bool {
+        self.stopped.load(Ordering::SeqCst)
+    }
+
+    /// Waits; false if the VAN stopped meanwhile.
+    fn wait(&self, time: Duration) -> bool {
+        if !time.is_zero() {
+            let running = |(): &mut ()| !self.is_set();
+            let _ = self.changed.wait_timeout_while(lock(&self.lock), time, running);
+        }
+        !self.is_set()
+    }
+}
+
+fn accept(shared: &Arc<Shared>, listener: &TcpListener) {
+    loop {
+        let accepted = listener.accept();
+        if shared.stop.is_set() {
+            return;
+        }
+        let Ok((stream, _)) = accepted else {
+            // Out of file descriptors: some will come back.
+            thread::sleep(Duration::from_millis(5));
+            continue;
+        };
+        shared.counts().connections += 1;
+        let id = shared.next_connection.fetch_add(1, Ordering::Relaxed);
+        let stream = Arc::new(stream);
+        lock(&shared.connections).insert(id, Arc::clone(&stream));
+        let serving = Arc::clone(shared);
+        // Small stacks: thousands of these may hang at once.
+        let spawned = thread::Builder::new().stack_size(256 * 1024).spawn(move || {
+            let connection = Connection::new(stream, serving.config.hang);
+            let _listed = Listed { shared: &serving, id };
+            serve(&serving, connection);
+        });
+        if spawned.is_err() {
+            lock(&shared.connections).remove(&id);
+        }
+    }
+}
+
+/// Takes a connection off the list when its thread ends, also by a panic.
+struct Listed<'a> {
+    shared: &'a Shared,
+    id: u64,
+}
+
+impl Drop for Listed<'_> {
+    fn drop(&mut self) {
+        lock(&self.shared.connections).remove(&self.id);
+    }
+}
+
+fn serve(shared: &Arc<Shared>, mut connection: Connection) {
+    loop {
+        let request = match connection.next() {
+            Incoming::Request(request) => request,
+            Incoming::Closed => return,
+            Incoming::Partial => {
+                shared.counts().partial += 1;
+                return;
+            }
+            Incoming::Tls => {
+                shared.counts().tls_hellos += 1;
+                connection.write(&Reply::text(400, "this port speaks HTTP, not TLS\n").to_bytes(false));
+                return;
+            }
+            Incoming::Bad(status) => {
+                shared.counts().malformed += 1;
+                connection.write(&Reply::text(status, "not understood\n").to_bytes(false));
+                return;
+            }
+        };
+        shared.counts().requests += 1;
+        let answer = route(shared, &request);
+        let of_a_product = request.path.starts_with(simple::PATHS);
+        if of_a_product && !shared.stop.wait(shared.config.latency) {
+            return;
+        }
+        let go_on = match answer {
+            Answer::Reply(reply) => connection.write(&reply.to_bytes(request.keep_alive)),
+            Answer::Drip(reply) => connection.drip(&reply.to_bytes(request.keep_alive), shared.config.drip),
+            Answer::Bytes(bytes) => {
+                connection.write(&bytes);
+                return;
+            }
+            Answer::Reset => {
+                connection.reset_on_close();
+                return;
+            }
+            Answer::Hang(then) => {
+                connection.wait_for_its_end(shared.config.hang);
+                if let Some(then) = then {
+                    then();
+                }
+                return;
+            }
+        };
+        if !go_on || !request.keep_alive {
+            return;
+        }
+    }
+}
+
+fn route(shared: &Arc<Shared>, request: &Request) -> Answer {
+    let path = request.path.as_str();
+    match (request.method.as_str(), path) {
+        ("POST", path) if path.starts_with(simple::PATHS) => simple::answer(shared, request),
+        ("GET", "/health") => Answer::Reply(Reply::text(200, "ok\n")),
+        ("GET", "/ledger") => json(&shared.books().snapshot()),
+        ("GET", "/counts") => json(&*shared.counts()),
+        ("POST", "/disagreements") => match serde_json::from_slice::<Vec<BookEntry>>(&request.body) {
+            Ok(book) => json(&shared.books().snapshot().disagreements(book)),
+            Err(error) => Answer::Reply(Reply::text(400, &format!("no array of book entries: {error}\n"))),
+        },
+        (_, "/other") => {
+            shared.counts().redirects_followed += 1;
+            shared.books().violation("a redirect was followed");
+            Answer::Reply(Reply::json(br#"{"respCd":"0000","respMsg":"Approval Success"}"#.to_vec()))
+        }
+        ("GET", path) if path.starts_with("/ledger/") => {
+            let ledger = shared.books().snapshot();
+            let entry = ledger.entry(path.trim_start_matches("/ledger/"));
+            entry.map_or_else(|| Answer::Reply(Reply::text(404, "no such number\n")), json)
+        }
+        _ => Answer::Reply(Reply::text(404, "no such page\n")),
+    }
+}
+
+fn json(value: &impl Serialize) -> Answer {
+    match serde_json::to_vec_pretty(value) {
+        Ok(body) => Answer::Reply(Reply::json(body)),
+        Err(error) => Answer::Reply(Reply::text(500, &error.to_string())),
+    }
+}
