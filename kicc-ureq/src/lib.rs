@@ -5,6 +5,8 @@
 //! with what another process left behind. A caller gets an outcome, *still open until then*, or an error from
 //! before anything was sent; never a bare timeout.
 #![forbid(unsafe_code)]
+// The README's Rust is run as a test.
+#![cfg_attr(doctest, doc = include_str!("../../README.md"))]
 
 pub mod client;
 pub mod http;

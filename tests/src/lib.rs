@@ -3,4 +3,5 @@
 //! It is written apart from the clients that it tests, and shares no code with them: its signature check, its field
 //! tables and its dates are its own.
 
+pub mod journal_kit;
 pub mod van;

@@ -181,8 +181,7 @@ impl Life {
             }
             Action::Retry(message) => {
                 let verb = self.choose(message, now);
-                let rescue = &self.record.rescue;
-                let pause = self.policy.backoff(rescue.sent, rescue.unsent);
+                let pause = self.pause(now);
                 self.wait(Pending::Backoff(verb), WaitReason::Backoff, now.mono + pause, now)
             }
             Action::AfterQuiet(message) => {
@@ -255,6 +254,14 @@ impl Life {
             has_query: self.rules().has_query(),
             ended_approved: self.record.ending == Some(Ending::Approved),
         }
+    }
+
+    /// How long until the next try (R14). The last one goes so early that its answer still counts.
+    fn pause(&self, now: Now) -> Millis {
+        let rescue = &self.record.rescue;
+        let pause = self.policy.backoff(rescue.sent, rescue.unsent);
+        let room = self.horizon.left(now).0.saturating_sub(self.policy.exchange().0);
+        if room == 0 { pause } else { pause.min(Millis(room)) }
     }
 
     fn refund_settles(&self, now: Now) -> bool {

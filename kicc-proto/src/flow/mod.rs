@@ -41,7 +41,7 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use zeroize::Zeroizing;
 
 pub use self::{
-    outcome::{Charged, Outcome, RefundOutcome, Verdict},
+    outcome::{Charged, OperatorReason, Outcome, RefundOutcome, Verdict},
     persist::Persist,
     person::{PersonError, resolve, retry},
     policy::Policy,

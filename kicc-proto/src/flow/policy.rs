@@ -27,7 +27,7 @@ pub struct Policy {
     pub rescues_in_flight: u32,
     /// The first pause between two rescue messages (R14).
     pub backoff_first: Millis,
-    /// The longest pause, up to the tenth message; from then on it doubles (R14).
+    /// The longest pause, up to the tenth message; after it, it doubles each time (R14).
     pub backoff_cap: Millis,
     /// After this long a person must look (R14), and a *nothing to void* proves nothing any more (R13b).
     pub horizon: Millis,
@@ -164,13 +164,13 @@ impl Policy {
         Millis(self.send_by.0.saturating_add(self.answer_timeout.0).saturating_add(self.answer_timeout.0 / 6))
     }
 
-    /// The pause before the message after the `sent`-th (R14): doubled each time up to the cap, and past the
-    /// tenth the cap doubles, so that the default budget lasts to the horizon.
+    /// The pause before the message after the `sent`-th (R14): doubled each time up to the cap, and from the
+    /// tenth on the cap doubles, so that the default budget lasts to the horizon.
     #[must_use]
     pub fn backoff(&self, sent: u32, unsent: u32) -> Millis {
         let doublings = sent.saturating_add(unsent).saturating_sub(1).min(40);
         let grown = self.backoff_first.0.saturating_mul(1 << doublings);
-        let cap = self.backoff_cap.0.saturating_mul(1 << sent.saturating_sub(10).min(20));
+        let cap = self.backoff_cap.0.saturating_mul(1 << sent.saturating_sub(9).min(20));
         Millis(grown.min(cap))
     }
 }
@@ -183,11 +183,12 @@ mod tests {
     #[test]
     fn r14_the_default_budget_lasts_to_the_horizon() {
         let policy = Policy::default();
-        let total: u64 = (1..=policy.rescue_attempts).map(|n| policy.backoff(n, 0).0).sum();
+        // After the last message there is no pause.
+        let total: u64 = (1..policy.rescue_attempts).map(|n| policy.backoff(n, 0).0).sum();
         assert!(total >= policy.horizon.0, "{total}");
         assert_eq!(policy.backoff(1, 0), Millis(1_000));
-        assert_eq!(policy.backoff(10, 0), Millis(60_000));
-        assert_eq!(policy.backoff(11, 0), Millis(120_000));
+        assert_eq!(policy.backoff(9, 0), Millis(60_000));
+        assert_eq!(policy.backoff(10, 0), Millis(120_000));
     }
 
     /// R20: a lease that does not cover an exchange is refused; unsafe times only for a simulated gateway.

@@ -7,15 +7,14 @@ use super::{
     life::Life,
     outcome::{Charged, Outcome, Verdict},
     persist::Persist,
-    table::{FirstSuccess, Stage},
 };
 use crate::{
     journal::{
         Key, Kind,
-        record::{Happening, Pending, Record, RecordError, Rescue, Why, attempt_text},
+        record::{Happening, Record, RecordError, Why},
         short_hash,
     },
-    time::{Now, UnixMillis},
+    time::Now,
 };
 
 /// Why there is nothing to refund.
@@ -63,29 +62,20 @@ pub fn refund(
     {
         return Err(RefundError::Record(RecordError::Foreign));
     }
+    let fingerprint = short_hash(&["refund", original.key.number.as_str(), &original.attempt]).into();
+    let send_by = now.wall + opening.driver.policy.send_by;
     let mut record = Record {
-        attempt: attempt_text(opening.attempt),
-        key: original.key.clone(),
-        kind: Kind::Refund,
         original: Some(original.key.number.clone()),
-        made_at: now.wall,
-        send_by: now.wall + opening.driver.policy.send_by,
-        fingerprint: short_hash(&["refund", original.key.number.as_str(), &original.attempt]).into(),
-        authorisation_mark: None,
-        amount: original.amount,
-        accept_step: false,
-        payload: original.payload.clone(),
-        stage: Stage::Refunding,
-        pending: Pending::Nothing,
         approval: original.approval.clone(),
         cancel: original.cancel.clone(),
-        said: None,
         why: Some(Why::Refund),
-        rescue: Rescue::new(now.wall),
-        ending: None,
-        parked: None,
-        history: alloc::vec::Vec::new(),
-        history_dropped: 0,
+        ..Record::new(
+            opening.attempt,
+            (original.key.clone(), Kind::Refund),
+            (original.amount, original.payload.clone()),
+            fingerprint,
+            (now.wall, send_by),
+        )
     };
     for _ in 0..=earlier {
         if !rules.prepare_cancel(&mut record, now) {
@@ -97,19 +87,4 @@ pub fn refund(
     record.note(now.wall, Happening::Made);
     let life: Box<Life> = Life::new(record, None, opening.driver, now);
     Ok(Persist::first(life, now))
-}
-
-impl Rescue {
-    pub(crate) fn new(since: UnixMillis) -> Self {
-        Rescue {
-            since,
-            sent: 0,
-            unsent: 0,
-            unclear: 0,
-            asked: 0,
-            first_success: FirstSuccess::None,
-            late_success: false,
-            last_deadline: UnixMillis(0),
-        }
-    }
 }

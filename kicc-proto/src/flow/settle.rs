@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 
 use super::{
-    Done, Ended, Step,
+    Step,
     approval::Approval,
     life::Life,
     outcome::OperatorReason,
@@ -136,11 +136,6 @@ impl AskBooks {
     /// There is no accept step that could be asked: a person must look.
     pub fn nobody_to_ask(self, now: Now) -> Step {
         self.park(OperatorReason::JournalBehindBooks, now)
-    }
-
-    /// Leaves it as it is.
-    pub fn leave(self) -> Step {
-        Done::because(Ended::TakenOver(Box::new(self.life.record.key.clone())))
     }
 
     fn park(mut self, why: OperatorReason, now: Now) -> Step {

@@ -4,7 +4,8 @@
 //! that is newer, torn, or holds a field or a stage that is not known here is an error to show, never
 //! "nothing to do", and is never written back (R21).
 
-use alloc::{borrow::ToOwned, boxed::Box, format, string::String, vec::Vec};
+use alloc::{boxed::Box, format, string::String, vec::Vec};
+use core::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
@@ -252,6 +253,43 @@ pub enum RecordError {
 }
 
 impl Record {
+    /// A record at its beginning.
+    pub(crate) fn new(
+        attempt: [u8; 16],
+        (key, kind): (Key, Kind),
+        (amount, payload): (Amount, Payload),
+        fingerprint: Box<str>,
+        (made_at, send_by): (UnixMillis, UnixMillis),
+    ) -> Self {
+        Record {
+            attempt: hexadecimal(attempt),
+            key,
+            stage: match kind {
+                Kind::Approval => Stage::Intent,
+                Kind::Refund => Stage::Refunding,
+            },
+            kind,
+            original: None,
+            made_at,
+            send_by,
+            fingerprint,
+            authorisation_mark: None,
+            amount,
+            accept_step: false,
+            payload,
+            pending: Pending::Nothing,
+            approval: None,
+            cancel: None,
+            said: None,
+            why: None,
+            rescue: Rescue::new(made_at),
+            ending: None,
+            parked: None,
+            history: Vec::new(),
+            history_dropped: 0,
+        }
+    }
+
     /// The record's text.
     #[must_use]
     pub fn encode(&self) -> RecordText {
@@ -346,11 +384,26 @@ impl core::fmt::Debug for Cancel {
     }
 }
 
-/// 32 hexadecimal digits of what the caller drew.
-pub(crate) fn attempt_text(id: [u8; 16]) -> Box<str> {
+impl Rescue {
+    fn new(since: UnixMillis) -> Self {
+        Rescue {
+            since,
+            sent: 0,
+            unsent: 0,
+            unclear: 0,
+            asked: 0,
+            first_success: FirstSuccess::None,
+            late_success: false,
+            last_deadline: UnixMillis(0),
+        }
+    }
+}
+
+fn hexadecimal(id: [u8; 16]) -> Box<str> {
     let mut text = String::with_capacity(32);
     for byte in id {
-        text.push_str(&format!("{byte:02x}"));
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
     }
-    text.to_owned().into()
+    text.into()
 }

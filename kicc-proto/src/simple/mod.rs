@@ -4,10 +4,12 @@
 
 mod messages;
 mod order;
+mod original;
 mod reply;
 pub(crate) mod rules;
 
 #[cfg(test)]
 mod tests;
 
+pub use self::original::Original;
 pub use order::{AuthorizationError, Merchant, Order, Recorded};

@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::messages;
 use crate::{
-    flow::{self, Opening, Persist, table::Stage},
+    flow::{self, Opening, Persist},
     journal::{
         Key, Kind,
-        record::{Pending, Record, Rescue, attempt_text},
+        record::Record,
         short_hash,
     },
     product::{self, Payload, Product},
@@ -170,40 +170,29 @@ fn open(order: &Order, merchant: &Merchant, opening: &Opening<'_>, now: Now) -> 
     }
     let at = KstDateTime::from_unix(now.wall)?;
     let (approval, net_cancel) = messages::approval_and_net_cancel(merchant, order, &at);
+    let key = Key {
+        environment: merchant.environment.clone(),
+        product: Product::Simple,
+        terminal: merchant.terminal_id.clone(),
+        number: order.number.clone(),
+    };
+    let payload = Payload::Simple(Recorded {
+        service_id: merchant.service_id.clone(),
+        business_number: merchant.business_number.clone(),
+        instalment: order.instalment,
+        requested_at: at,
+        net_cancel: net_cancel.into(),
+    });
     let record = Record {
-        attempt: attempt_text(opening.attempt),
-        key: Key {
-            environment: merchant.environment.clone(),
-            product: Product::Simple,
-            terminal: merchant.terminal_id.clone(),
-            number: order.number.clone(),
-        },
-        kind: Kind::Approval,
-        original: None,
-        made_at: now.wall,
-        send_by: now.wall + opening.driver.policy.send_by,
-        fingerprint: order.fingerprint(),
         authorisation_mark: order.mark.clone(),
-        amount: order.amount,
         accept_step: opening.driver.accept_step,
-        payload: Payload::Simple(Recorded {
-            service_id: merchant.service_id.clone(),
-            business_number: merchant.business_number.clone(),
-            instalment: order.instalment,
-            requested_at: at,
-            net_cancel: net_cancel.into(),
-        }),
-        stage: Stage::Intent,
-        pending: Pending::Nothing,
-        approval: None,
-        cancel: None,
-        said: None,
-        why: None,
-        rescue: Rescue::new(now.wall),
-        ending: None,
-        parked: None,
-        history: alloc::vec::Vec::new(),
-        history_dropped: 0,
+        ..Record::new(
+            opening.attempt,
+            (key, Kind::Approval),
+            (order.amount, payload),
+            order.fingerprint(),
+            (now.wall, now.wall + opening.driver.policy.send_by),
+        )
     };
     Ok(flow::open(record, approval, opening.driver, now))
 }

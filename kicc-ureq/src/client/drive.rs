@@ -24,7 +24,7 @@ pub(super) enum Stop {
     Done(Done),
     /// Longer than the caller stands by.
     Wait(Wait),
-    /// The caller wants to decide.
+    /// The caller wants to decide, or there is nobody here who could.
     Settle(Settle),
 }
 
@@ -41,7 +41,9 @@ impl Inner {
             step = match self.advance(terminal, step) {
                 Advance::Next(step) => step,
                 Advance::Done(done) => return Stop::Done(done),
-                Advance::Settle(settle) if hand_over => return Stop::Settle(settle),
+                Advance::Settle(settle) if hand_over || self.nobody_decides(&settle) => {
+                    return Stop::Settle(settle);
+                }
                 Advance::Settle(settle) => self.ask(settle),
                 Advance::Wait(wait, until) => {
                     let told_early = wait.provisional().is_some();
@@ -123,14 +125,15 @@ impl Inner {
         }
     }
 
-    /// Puts an approval to the accept step, and keeps the lease while it thinks (R20).
+    /// An accept step was configured when the attempt was made, and only that may decide (R19); here is none.
+    pub(super) fn nobody_decides(&self, settle: &Settle) -> bool {
+        self.accept.is_none() && settle.record().accept_step
+    }
+
+    /// Puts an approval to the accept step, and keeps the lease while it thinks (R20). Where none was ever
+    /// configured, the approval itself is the end (R19).
     pub(super) fn ask(&self, settle: Settle) -> Step {
-        let Some(step) = &self.accept else {
-            // An accept step that was configured when the attempt was made must be there to decide (R19).
-            let decided = !settle.record().accept_step;
-            let now = self.clock.now();
-            return if decided { settle.accept(now) } else { settle.cannot_tell(now) };
-        };
+        let Some(step) = &self.accept else { return settle.accept(self.clock.now()) };
         let answer = {
             let _lease = self.keeper.keep(settle.key(), settle.token());
             accept::ask(&**step, &question(settle.record(), settle.approval()))

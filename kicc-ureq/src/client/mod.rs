@@ -34,7 +34,6 @@ pub use self::{
     error::Error,
     progress::{Open, OpenReason, Progress, Settled},
     recover::{Recovery, Report},
-    refund::Refund,
 };
 use self::{drive::Stop, keeper::Keeper, limit::Slots};
 use crate::http::Http;
@@ -217,7 +216,7 @@ impl Client {
             Stop::Settle(settle) => {
                 Ok(Begun::Undecided(Undecided::new(Arc::clone(&self.inner), terminal.clone(), settle)))
             }
-            stop => self.inner.stopped(terminal, stop, end).map(Begun::Progress),
+            stop => self.inner.stopped(stop, end).map(Begun::Progress),
         }
     }
 
@@ -350,21 +349,21 @@ impl Inner {
     /// Drives to the end, or to the end of patience.
     fn progress(&self, terminal: &Terminal, step: Step, end: Option<Instant>) -> Result<Progress, Error> {
         let stop = self.drive(terminal, step, end, false);
-        self.stopped(terminal, stop, end)
+        self.stopped(stop, end)
     }
 
-    fn stopped(&self, terminal: &Terminal, stop: Stop, end: Option<Instant>) -> Result<Progress, Error> {
+    fn stopped(&self, stop: Stop, end: Option<Instant>) -> Result<Progress, Error> {
         match stop {
             Stop::Settle(settle) => {
-                // Only a caller who wants to decide is handed one.
-                let step = self.ask(settle);
-                self.progress(terminal, step, end)
+                let open = Open::of_settle(&settle, self.clock.now());
+                let _ = self.journal.release(settle.key(), settle.token());
+                Ok(Progress::Open(Box::new(open)))
             }
             Stop::Wait(wait) => {
                 let open = Open::of_wait(&wait, self.clock.now());
                 // A lease that is not given back only makes recovery wait for it.
                 let _ = self.journal.release(wait.key(), wait.token());
-                Ok(Progress::Open(open))
+                Ok(Progress::Open(Box::new(open)))
             }
             Stop::Done(done) => {
                 let revision = done.revision();
@@ -442,7 +441,7 @@ impl Inner {
             Some(verdict) => {
                 Progress::Settled(Box::new(self.settled(verdict, Some(record), Some(row.revision), repeat)))
             }
-            None => Progress::Open(Open::of_row(row, record)),
+            None => Progress::Open(Box::new(Open::of_row(row, record))),
         })
     }
 

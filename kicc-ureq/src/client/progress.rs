@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kicc_proto::{
-    flow::{Outcome, RefundOutcome, Verdict, Wait, WaitReason},
+    flow::{Outcome, RefundOutcome, Settle, Verdict, Wait, WaitReason},
     journal::{
         Journal, Key, Row, WriteError,
         record::{Pending, Record},
@@ -18,7 +18,7 @@ pub enum Progress {
     /// It has ended.
     Settled(Box<Settled>),
     /// It is still open: no outcome, and no reason to try again under another number.
-    Open(Open),
+    Open(Box<Open>),
 }
 
 /// An end that is in the journal, unless nothing of it was ever recorded.
@@ -116,6 +116,8 @@ pub enum OpenReason {
     Merchant,
     /// The journal does not take the row.
     Journal,
+    /// It is approved and waits for the accept step, which this client does not have (R19).
+    NobodyDecides,
     /// A worker has it in hand.
     InHand,
 }
@@ -133,6 +135,16 @@ impl Open {
             until: wait.until_wall(now),
             provisional: wait.provisional(),
             record: Box::new(wait.record().clone()),
+        }
+    }
+
+    pub(super) fn of_settle(settle: &Settle, now: Now) -> Self {
+        Open {
+            key: settle.key().clone(),
+            reason: OpenReason::NobodyDecides,
+            until: now.wall,
+            provisional: None,
+            record: Box::new(settle.record().clone()),
         }
     }
 

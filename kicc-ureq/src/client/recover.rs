@@ -13,7 +13,7 @@ use kicc_proto::{
     values::TransactionNumber,
 };
 
-use super::{Client, Error, Inner, Progress, Settled, Terminal, drive::Advance, trace::event};
+use super::{Client, Error, Inner, Open, Progress, Settled, Terminal, drive::{Advance, Stop}, trace::event};
 
 /// How a run of recovery goes about it.
 #[derive(Debug, Clone, Copy)]
@@ -42,8 +42,8 @@ pub struct Report {
     pub held: Vec<Key>,
     /// Records of another environment, merchant or version, left alone (R20, R21).
     pub left_alone: Vec<(Box<str>, Box<str>)>,
-    /// Records that are still open because the client is stopping.
-    pub still_open: Vec<Key>,
+    /// Records that are still open: the client is stopping, or has no accept step to ask (R19).
+    pub still_open: Vec<Open>,
 }
 
 impl Client {
@@ -84,7 +84,7 @@ impl Client {
                 settled.told().map_err(Error::from)
             }
             Progress::Open(open) => {
-                report.still_open.push(open.key);
+                report.still_open.push(*open);
                 Ok(())
             }
         })?;
@@ -236,15 +236,13 @@ impl<'a> Pool<'a> {
 
     fn work(&self) {
         while let Some((terminal, step)) = self.next() {
+            let _busy = Busy(self);
             let finished = self.drive(terminal, step);
             let mut state = self.lock();
-            state.busy -= 1;
             match finished {
                 Ok(result) => state.finished.push_back(result),
                 Err(waiting) => state.waiting.push(waiting),
             }
-            drop(state);
-            self.changed.notify_all();
         }
     }
 
@@ -283,10 +281,13 @@ impl<'a> Pool<'a> {
         loop {
             step = match self.inner.advance(terminal, step) {
                 Advance::Next(step) => step,
+                Advance::Settle(settle) if self.inner.nobody_decides(&settle) => {
+                    return Ok(self.inner.stopped(Stop::Settle(settle), None));
+                }
                 Advance::Settle(settle) => self.inner.ask(settle),
                 Advance::Wait(wait, until) => {
                     if self.inner.stopping() {
-                        return Ok(self.inner.stopped(terminal, super::Stop::Wait(wait), None));
+                        return Ok(self.inner.stopped(Stop::Wait(wait), None));
                     }
                     return Err(Waiting { until, terminal, wait });
                 }
@@ -299,10 +300,20 @@ impl<'a> Pool<'a> {
                             .and_then(|row| row.ok_or(unknown))
                             .and_then(|row| self.inner.standing(&row, true)));
                     }
-                    return Ok(self.inner.stopped(terminal, super::Stop::Done(done), None));
+                    return Ok(self.inner.stopped(Stop::Done(done), None));
                 }
             };
         }
+    }
+}
+
+/// A worker at work; one that panics must not leave the others waiting for it.
+struct Busy<'p, 'a>(&'p Pool<'a>);
+
+impl Drop for Busy<'_, '_> {
+    fn drop(&mut self) {
+        self.0.lock().busy -= 1;
+        self.0.changed.notify_all();
     }
 }
 

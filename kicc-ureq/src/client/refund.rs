@@ -3,47 +3,64 @@
 use kicc_proto::{
     flow::{self, Ended, Opening, Step},
     journal::record::Record,
+    product::Merchant,
+    simple::Original,
     values::TransactionNumber,
 };
 
-use super::{Client, Error, Progress, clock, drive::Stop};
-
-/// What is to be given back.
-#[derive(Debug, Clone)]
-pub struct Refund {
-    /// The approval's number.
-    pub original: TransactionNumber,
-}
+use super::{Client, Error, Inner, Progress, Terminal, clock, drive::Stop};
 
 impl Client {
-    /// Gives the whole money of an approval back, of today or of days ago. At most one refund of it is open or
-    /// done: a second call gives the first one's end (R16). A refund's outcomes are its own.
+    /// Gives the whole money of an approval back, of today or of days ago, by its number. At most one refund of it
+    /// is open or done: a second call gives the first one's end (R16). A refund's outcomes are its own.
     ///
     /// # Errors
     /// [`Error`]: this call sent nothing.
-    pub fn refund(&self, refund: &Refund) -> Result<Progress, Error> {
+    pub fn refund(&self, number: &TransactionNumber) -> Result<Progress, Error> {
         let inner = &self.inner;
-        if inner.stopping() {
+        let row = inner.find(number)?.ok_or_else(|| Error::Unknown { number: number.as_str().into() })?;
+        let terminal = inner.terminal_of(&row.key).ok_or(Error::NoTerminal)?;
+        inner.refund(terminal, &Record::of_row(&row)?)
+    }
+
+    /// The same for an approval that this journal does not know, from the shop's own books or a slip, at the first
+    /// terminal of Simple Payment.
+    ///
+    /// # Errors
+    /// [`Error`]: this call sent nothing.
+    pub fn refund_elsewhere(&self, original: &Original) -> Result<Progress, Error> {
+        let inner = &self.inner;
+        let terminal = inner.terminals.first().ok_or(Error::NoTerminal)?;
+        let Merchant::Simple(merchant) = &terminal.merchant;
+        if inner.known(terminal, &original.number)?.is_some() {
+            return self.refund(&original.number);
+        }
+        inner.refund(terminal, &original.record(merchant, inner.clock.now())?)
+    }
+}
+
+impl Inner {
+    fn refund(&self, terminal: &Terminal, original: &Record) -> Result<Progress, Error> {
+        if self.stopping() {
             return Err(Error::Stopping);
         }
-        let number = &refund.original;
-        let row = inner.find(number)?.ok_or_else(|| Error::Unknown { number: number.as_str().into() })?;
-        let original = Record::of_row(&row)?;
-        let end = inner.patience_end();
+        let end = self.patience_end();
+        let mut pruned = 0;
         loop {
-            let refunds = inner.journal.refunds(&row.key)?;
+            let refunds = self.journal.refunds(&original.key)?;
             if let Some(live) = refunds.iter().find(|refund| refund.live) {
-                return inner.follow(&live.key, end, true);
+                return self.follow(&live.key, end, true);
             }
-            let terminal = inner.terminal_of(&row.key).ok_or(Error::NoTerminal)?;
             let opening =
-                Opening { merchant: &terminal.merchant, driver: &inner.driver, attempt: clock::random() };
-            let earlier = u32::try_from(refunds.len()).unwrap_or(u32::MAX);
-            let persist = flow::refund(&original, earlier, &opening, inner.clock.now())?;
-            match inner.drive(terminal, Step::Persist(persist), end, false) {
+                Opening { merchant: &terminal.merchant, driver: &self.driver, attempt: clock::random() };
+            let earlier = u32::try_from(refunds.len()).unwrap_or(u32::MAX).saturating_add(pruned);
+            let persist = flow::refund(original, earlier, &opening, self.clock.now())?;
+            match self.drive(terminal, Step::Persist(persist), end, false) {
                 // Another call was first under this refund's number: look again.
                 Stop::Done(done) if matches!(done.ended(), Ended::Known(_) | Ended::OtherData) => {}
-                stop => return inner.stopped(terminal, stop, end),
+                // An earlier refund that did not take effect was pruned: its number is used up.
+                Stop::Done(done) if matches!(done.ended(), Ended::UsedBefore) && pruned < 100 => pruned += 1,
+                stop => return self.stopped(stop, end),
             }
         }
     }

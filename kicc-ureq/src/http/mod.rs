@@ -3,12 +3,12 @@
 //! # Never sent
 //!
 //! The core closes an attempt as *never sent* on this module's word alone, so the word rests on a marker of our
-//! own and on nothing else. Every request has its own marker ([`call::Call`]). It is set by the outermost layer of
-//! the connection, above TLS and above a proxy's tunnel, **before** the first byte of the request is handed down
-//! (R4). Not set: [`Failure::NotSent`]. Set: [`Failure::MaybeSent`]. The kind of an error never decides, because
-//! the same kinds (reset, end of file, timed out) come out of both sides of that line; it only chooses which
-//! variant to name. With TLS 1.3 a server's refusal of the client shows up only after the client's first write:
-//! that is *maybe sent*, the safe side.
+//! own and on nothing else. Every request has its own. The outermost layer of the connection, above TLS and above
+//! a proxy's tunnel, sets it **before** the first byte of the request is handed down (R4). Not set:
+//! [`Failure::NotSent`]. Set: [`Failure::MaybeSent`]. The kind of an error never decides, because the same kinds
+//! (reset, end of file, timed out) come out of both sides of that line; it only chooses which variant to name.
+//! With TLS 1.3 a server's refusal of the client shows up only after the client's first write: that is *maybe
+//! sent*, the safe side.
 //!
 //! # Deadlines
 //!

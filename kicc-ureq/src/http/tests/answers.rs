@@ -180,12 +180,16 @@ fn r7_a_body_over_the_limit_is_cut_off_and_one_at_the_limit_is_not() {
     assert_maybe_sent(&ask(&endless.http()), MaybeSent::BodyTooLarge);
 }
 
-/// After reading the request, waits for what the client does: `Ok(0)` is a close, an error a reset.
+/// Answers the first request; after reading a later one, waits for what the client does: `Ok(0)` is a close, an
+/// error a reset.
 fn stalling() -> (Server, mpsc::Receiver<std::io::Result<usize>>) {
     let (end, ended) = mpsc::channel();
-    let server = Server::start(move |mut stream, _| {
+    let server = Server::start(move |mut stream, number| {
         read_request(&mut stream);
-        end.send(stream.read(&mut [0])).unwrap();
+        match number {
+            0 => stream.write_all(OK).unwrap(),
+            _ => end.send(stream.read(&mut [0])).unwrap(),
+        }
     });
     (server, ended)
 }
@@ -194,8 +198,10 @@ fn stalling() -> (Server, mpsc::Receiver<std::io::Result<usize>>) {
 fn r13a_giving_up_resets_a_money_connection_and_closes_another() {
     for money in [true, false] {
         let (server, ended) = stalling();
+        let http = server.http();
+        assert_good(&post(&http, Limits { money: !money, ..limits(2000, 2000) }, permitted()));
         let began = Instant::now();
-        let exchange = post(&server.http(), Limits { money, ..limits(2000, 200) }, permitted());
+        let exchange = post(&http, Limits { money, ..limits(2000, 200) }, permitted());
         took(began, 200, 700);
         assert_maybe_sent(&exchange, MaybeSent::Timeout);
         assert!(exchange.written_at.is_some());

@@ -8,7 +8,7 @@ mod settings;
 mod tls;
 
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::thread;
@@ -62,6 +62,23 @@ impl Server {
     fn http(&self) -> Http {
         Http::new(HttpSettings::new(self.url())).unwrap()
     }
+}
+
+/// A proxy: speaks CONNECT, then passes bytes both ways.
+fn tunnelling() -> Server {
+    Server::start(|mut client, _| {
+        let request = String::from_utf8(read_request(&mut client)).unwrap();
+        let target = request.strip_prefix("CONNECT ").unwrap().split(' ').next().unwrap();
+        let mut server = TcpStream::connect(target).unwrap();
+        client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+        let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+        thread::spawn(move || {
+            let _ = std::io::copy(&mut from, &mut to);
+            let _ = to.shutdown(Shutdown::Write);
+        });
+        let _ = std::io::copy(&mut server, &mut client);
+        let _ = client.shutdown(Shutdown::Both);
+    })
 }
 
 /// Up to the end of the body by `content-length`, or what came before the end or an error.

@@ -86,7 +86,6 @@ fn markers_of_requests_in_flight_together_do_not_mix() {
             assert_not_sent(&exchange, NotSent::PermitLapsed)
         }
     }
-    assert_eq!(server.accepted(), 16);
 }
 
 #[derive(Debug)]

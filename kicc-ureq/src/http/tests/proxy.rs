@@ -4,20 +4,6 @@ use super::*;
 
 use std::process::Command;
 
-/// Speaks CONNECT, then passes bytes both ways; the count of accepted connections is the count of tunnels asked for.
-fn proxy() -> Server {
-    Server::start(|mut client, _| {
-        let request = String::from_utf8(read_request(&mut client)).unwrap();
-        let target = request.strip_prefix("CONNECT ").unwrap().split(' ').next().unwrap().to_owned();
-        let mut server = TcpStream::connect(target).unwrap();
-        client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
-        let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
-        thread::spawn(move || std::io::copy(&mut from, &mut to));
-        let _ = std::io::copy(&mut server, &mut client);
-        let _ = client.shutdown(std::net::Shutdown::Both);
-    })
-}
-
 fn through(proxy: &Server, target: &Server) -> Http {
     let mut settings = HttpSettings::new(target.url());
     settings.proxy = Some(proxy.url());
@@ -27,7 +13,7 @@ fn through(proxy: &Server, target: &Server) -> Http {
 
 #[test]
 fn an_explicit_proxy_is_used_by_connect() {
-    let (proxy, target) = (proxy(), Server::answering(OK));
+    let (proxy, target) = (tunnelling(), Server::answering(OK));
     assert_good(&ask(&through(&proxy, &target)));
     assert_eq!((proxy.accepted(), target.accepted()), (1, 1));
 }
@@ -60,7 +46,7 @@ fn r4_a_tunnel_that_breaks_after_the_request_is_maybe_sent() {
 
 #[test]
 fn the_permission_is_asked_for_the_request_and_not_for_the_tunnel() {
-    let (proxy, target) = (proxy(), Server::answering(OK));
+    let (proxy, target) = (tunnelling(), Server::answering(OK));
     let exchange = post(&through(&proxy, &target), limits(2000, 2000), Arc::new(|| false));
     assert_not_sent(&exchange, NotSent::PermitLapsed);
     assert_eq!(proxy.accepted(), 1);
@@ -85,7 +71,7 @@ fn in_an_environment_with_a_proxy() {
 fn the_environment_is_not_asked_for_a_proxy_unless_told_to() {
     let name = concat!(module_path!(), "::in_an_environment_with_a_proxy").split_once("::").unwrap().1;
     for (from_environment, tunnels) in [("false", 0), ("true", 1)] {
-        let (proxy, target) = (proxy(), Server::answering(OK));
+        let (proxy, target) = (tunnelling(), Server::answering(OK));
         let mut child = Command::new(std::env::current_exe().unwrap());
         child.args(["--exact", name]).env(TARGET, target.url()).env(FROM_ENVIRONMENT, from_environment);
         for variable in ["ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "all_proxy"] {

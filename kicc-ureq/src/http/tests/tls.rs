@@ -228,16 +228,7 @@ fn a_kept_connection_over_which_the_peer_said_goodbye_is_not_used() {
 fn tls_runs_inside_a_proxys_tunnel() {
     let authority = authority("127.0.0.1");
     let (server, requests) = serving(server_config(&authority, &[&TLS13], false));
-    let target = server.address;
-    let proxy = Server::start(move |mut client, _| {
-        read_request(&mut client);
-        let mut upstream = TcpStream::connect(target).unwrap();
-        client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
-        let (mut from, mut to) = (client.try_clone().unwrap(), upstream.try_clone().unwrap());
-        thread::spawn(move || std::io::copy(&mut from, &mut to));
-        let _ = std::io::copy(&mut upstream, &mut client);
-        let _ = client.shutdown(std::net::Shutdown::Both);
-    });
+    let proxy = tunnelling();
     let mut settings = HttpSettings::new(format!("https://{}", server.address));
     settings.ca_pem = Some(authority.pem.clone().into_bytes());
     settings.proxy = Some(proxy.url());

@@ -1,0 +1,13 @@
+//! The machine against the rules, state by state.
+
+mod approve;
+mod late;
+mod person;
+mod refund;
+mod rescue;
+mod resume;
+mod scenario;
+mod scripts;
+mod secrets;
+mod table;
+mod undecided;

@@ -1,0 +1,167 @@
+//! The accept step as a command (R19): 0 held, 10 not held, anything else cannot tell.
+
+use std::{
+    io::{self, Write as _},
+    process::{Child, Command, ExitStatus, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use kicc_ureq::client::{AcceptStep, Answer, Question};
+use serde::Serialize;
+
+use crate::result::ApprovalLine;
+
+/// How long a command may take where nothing else is said (our choice).
+pub const TIME_LIMIT: Duration = Duration::from_secs(30);
+
+/// A command that the shell runs once or more for each approval; so it must be idempotent.
+///
+/// On standard input it gets one JSON object; in its environment `KICC_NUMBER`, `KICC_AMOUNT` (won),
+/// `KICC_APPROVAL_NUMBER` (empty where none is known) and `KICC_QUESTION`: `approved`, or `restored` where a journal
+/// came from a backup and the question is only whether the books hold a sale under that number (R24). What it prints
+/// goes to standard error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AcceptCommand {
+    /// As the shell reads it.
+    pub command: String,
+    /// Then it is killed with its process group, and counts as *cannot tell*.
+    pub time_limit: Duration,
+}
+
+impl AcceptStep for AcceptCommand {
+    fn accept(&self, question: &Question<'_>) -> Answer {
+        let number = &question.key.number;
+        match self.run(question) {
+            Ok(Some(status)) => answer(status.code()),
+            Ok(None) => {
+                eprintln!("kicc: {number}: the accept command took longer than {:?}: cannot tell", self.time_limit);
+                Answer::CannotTell
+            }
+            Err(error) => {
+                eprintln!("kicc: {number}: the accept command did not run: {error}: cannot tell");
+                Answer::CannotTell
+            }
+        }
+    }
+}
+
+impl AcceptCommand {
+    /// `None`: it was killed at the time limit.
+    fn run(&self, question: &Question<'_>) -> io::Result<Option<ExitStatus>> {
+        let (shell, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
+        let amount = question.amount;
+        let input = serde_json::to_vec(&Input {
+            question: name(question),
+            environment: question.key.environment.as_str(),
+            terminal_id: question.key.terminal.as_str(),
+            number: question.key.number.as_str(),
+            amount: amount.total().0,
+            vat: amount.vat().0,
+            service_charge: amount.service_charge().0,
+            tax_free: amount.tax_free().0,
+            approval: question.approval.map(ApprovalLine::new),
+        })?;
+        let mut command = Command::new(shell);
+        command
+            .args([flag, &self.command])
+            .env("KICC_NUMBER", question.key.number.as_str())
+            .env("KICC_AMOUNT", amount.total().0.to_string())
+            .env(
+                "KICC_APPROVAL_NUMBER",
+                question.approval.and_then(|approval| approval.approval_number.as_deref()).unwrap_or(""),
+            )
+            .env("KICC_QUESTION", name(question))
+            .stdin(Stdio::piped())
+            .stdout(io::stderr());
+        // A group of its own: Ctrl-C at a terminal is for this program, and the time limit is for all children.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let mut child = command.spawn()?;
+        if let Some(mut stdin) = child.stdin.take() {
+            // It need not read it.
+            let _ = stdin.write_all(&input);
+        }
+        wait(&mut child, self.time_limit)
+    }
+}
+
+#[derive(Serialize)]
+struct Input<'a> {
+    question: &'static str,
+    environment: &'a str,
+    terminal_id: &'a str,
+    number: &'a str,
+    amount: u64,
+    vat: u64,
+    service_charge: u64,
+    tax_free: u64,
+    approval: Option<ApprovalLine<'a>>,
+}
+
+fn name(question: &Question<'_>) -> &'static str {
+    if question.approval.is_some() { "approved" } else { "restored" }
+}
+
+fn answer(code: Option<i32>) -> Answer {
+    match code {
+        Some(0) => Answer::Held,
+        Some(10) => Answer::NotHeld,
+        _ => Answer::CannotTell,
+    }
+}
+
+fn wait(child: &mut Child, limit: Duration) -> io::Result<Option<ExitStatus>> {
+    let end = Instant::now() + limit;
+    let mut pause = Duration::from_millis(1);
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            kill(child);
+            child.wait()?;
+            return Ok(None);
+        }
+        thread::sleep(pause.min(left));
+        pause = (pause * 2).min(Duration::from_millis(20));
+    }
+}
+
+fn kill(child: &mut Child) {
+    #[cfg(unix)]
+    if let Some(group) = rustix::process::Pid::from_raw(child.id().cast_signed()) {
+        // A group that has just ended is no error.
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+    }
+    let _ = child.kill();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r19_exit_codes_are_answers() {
+        assert_eq!(answer(Some(0)), Answer::Held);
+        assert_eq!(answer(Some(10)), Answer::NotHeld);
+        for code in [Some(1), Some(127), Some(-1), None] {
+            assert_eq!(answer(code), Answer::CannotTell);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn r19_a_time_limit_ends_the_command_and_its_children() {
+        let mut command = Command::new("sh");
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        let mut child = command.args(["-c", "sleep 60 & wait"]).stdout(Stdio::piped()).spawn().unwrap();
+        let pipe = child.stdout.take().unwrap();
+        let began = Instant::now();
+        assert!(wait(&mut child, Duration::from_millis(50)).unwrap().is_none());
+        // The grandchild held the other end of the pipe: its end is the grandchild's end.
+        assert_eq!(io::read_to_string(pipe).unwrap(), "");
+        assert!(began.elapsed() < Duration::from_secs(30));
+    }
+}

@@ -1,0 +1,293 @@
+//! `kicc journal`: the operator's tools.
+
+use std::{
+    io::{self, Write as _},
+    path::PathBuf,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use kicc_proto::{
+    codes::Codes,
+    flow::{Verdict, outcome::Resolution},
+    journal::{
+        Journal, Kind, Listing, ReadError, Row, Standing,
+        record::{Record, RecordError},
+    },
+    time::UnixMillis,
+    values::{TransactionNumber, Won},
+};
+use kicc_ureq::Progress;
+use serde::Serialize;
+
+use crate::{
+    client::{self, Files},
+    exit::{Exit, Fail},
+    result::{self, Format, Told},
+    times::{self, Span},
+    timeline, words,
+};
+
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Lists what needs somebody: open, parked and untold records
+    List(ListArgs),
+    /// Tells everything that happened to one number, and what to do next
+    Show(ShowArgs),
+    /// Says what is so with a parked number; final
+    Resolve(ResolveArgs),
+    /// Removes old closed records; their numbers stay refused
+    Prune(PruneArgs),
+    /// Says that the journal was restored from a backup
+    Restored(RestoredArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ListArgs {
+    /// The journal
+    #[arg(long, value_name = "FILE")]
+    journal: PathBuf,
+    /// Open records only
+    #[arg(long)]
+    open: bool,
+    /// Parked records only: they wait for a person
+    #[arg(long)]
+    parked: bool,
+    /// Only those whose end nobody was told
+    #[arg(long)]
+    untold: bool,
+    /// All records, closed ones too
+    #[arg(long, conflicts_with_all = ["open", "parked", "untold"])]
+    all: bool,
+    /// How records are written
+    #[arg(long, value_enum, default_value = "text")]
+    output: Format,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ShowArgs {
+    /// The journal
+    #[arg(long, value_name = "FILE")]
+    journal: PathBuf,
+    /// The number of an approval or of a refund
+    #[arg(value_name = "N", value_parser = TransactionNumber::new_long)]
+    number: TransactionNumber,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct ResolveArgs {
+    #[command(flatten)]
+    files: Files,
+    /// The number of an approval or of a refund
+    #[arg(value_name = "N", value_parser = TransactionNumber::new_long)]
+    number: TransactionNumber,
+    /// Whether the customer is charged, as you have seen it
+    #[arg(long, value_name = "yes|no")]
+    charged: YesNo,
+    /// Who looked, and what was seen
+    #[arg(long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    note: String,
+    /// How the result is written
+    #[arg(long, value_enum, default_value = "text")]
+    output: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum YesNo {
+    Yes,
+    No,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct PruneArgs {
+    /// The journal
+    #[arg(long, value_name = "FILE")]
+    journal: PathBuf,
+    /// How old, such as 90d
+    #[arg(long, value_name = "SPAN")]
+    older_than: Span,
+}
+
+#[derive(Debug, clap::Args)]
+pub struct RestoredArgs {
+    /// The journal
+    #[arg(long, value_name = "FILE")]
+    journal: PathBuf,
+    /// What new numbers begin with from now on; no number ever began so
+    #[arg(long, value_name = "P")]
+    prefix: String,
+}
+
+/// Runs one of the commands.
+pub fn run(command: &Command) -> Result<Exit, Fail> {
+    match command {
+        Command::List(args) => list(args),
+        Command::Show(args) => show(args),
+        Command::Resolve(args) => resolve(args),
+        Command::Prune(args) => prune(args),
+        Command::Restored(args) => restored(args),
+    }
+}
+
+/// All rows of a listing.
+pub fn all(journal: &dyn Journal, which: Listing) -> Result<Vec<Row>, ReadError> {
+    const PAGE: u32 = 500;
+    let mut rows: Vec<Row> = Vec::new();
+    loop {
+        let after = rows.last().map(|row| (row.created_at, row.key.clone()));
+        let page = journal.list(which, after.as_ref().map(|(at, key)| (*at, key)), PAGE)?;
+        let full = page.len() == PAGE as usize;
+        rows.extend(page);
+        if !full {
+            return Ok(rows);
+        }
+    }
+}
+
+/// Everything.
+pub const EVER: Listing = Listing::Made { from: UnixMillis(0), until: UnixMillis(i64::MAX as u64) };
+
+/// The wall clock.
+pub fn now() -> UnixMillis {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    UnixMillis(u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// One record in a list.
+#[derive(Serialize)]
+struct Item<'a> {
+    number: &'a str,
+    kind: &'static str,
+    made_at: String,
+    amount: Option<u64>,
+    standing: &'static str,
+    told: bool,
+    outcome: Option<&'static str>,
+    charged: &'static str,
+    why: Option<String>,
+}
+
+impl<'a> Item<'a> {
+    fn new(row: &'a Row, record: &Result<Record, RecordError>) -> Self {
+        let (outcome, charged) = match record.as_ref().ok().and_then(Record::verdict) {
+            Some(Verdict::Approval(outcome)) => (Some(outcome.name()), outcome.charged().as_str()),
+            Some(Verdict::Refund(outcome)) => (Some(outcome.name()), outcome.charged().as_str()),
+            None => (None, "unknown"),
+        };
+        let why = match record {
+            Ok(record) => record.parked.as_ref().map(|parked| result::operator(&parked.why, parked.resolution.as_ref())),
+            Err(error) => Some(error.to_string()),
+        };
+        Item {
+            number: row.key.number.as_str(),
+            kind: row.kind.as_str(),
+            made_at: times::machine(row.created_at),
+            amount: record.as_ref().ok().map(|record| record.amount.total().0),
+            standing: row.standing.as_str(),
+            told: row.told,
+            outcome,
+            charged,
+            why,
+        }
+    }
+
+    fn text(&self, row: &Row) -> String {
+        let amount = self.amount.map(|won| words::won(Won(won))).unwrap_or_default();
+        let told = if row.standing != Standing::Open && !row.told { "untold" } else { "" };
+        let why = self.why.as_deref().unwrap_or_default();
+        let (number, made, kind) = (self.number, times::stamp(row.created_at), self.kind);
+        let what = self.outcome.unwrap_or(self.standing);
+        let line = format!("{number:<20}  {made}  {kind:<8}  {what:<14}  {amount:>15}  {told:<6}  {why}");
+        line.trim_end().to_owned()
+    }
+}
+
+fn list(args: &ListArgs) -> Result<Exit, Fail> {
+    let journal = client::existing_journal(&args.journal)?;
+    let some = args.open || args.parked || args.untold;
+    let listings: Vec<Listing> = if args.all {
+        vec![EVER]
+    } else {
+        let choices =
+            [(args.open, Listing::Open), (args.parked, Listing::Parked), (args.untold, Listing::Untold)];
+        choices.into_iter().filter(|(chosen, _)| *chosen || !some).map(|(_, listing)| listing).collect()
+    };
+    let mut rows = Vec::<Row>::new();
+    for listing in listings {
+        // A parked record may be untold too.
+        let more = all(&*journal, listing)?.into_iter();
+        let more: Vec<Row> = more.filter(|row| !rows.iter().any(|known| known.key == row.key)).collect();
+        rows.extend(more);
+    }
+    let mut out = io::stdout();
+    for row in &rows {
+        let item = Item::new(row, &Record::of_row(row));
+        match args.output {
+            Format::Json => result::json(&item, &mut out)?,
+            Format::Text => writeln!(out, "{}", item.text(row))?,
+        }
+    }
+    for unreadable in journal.unreadable()? {
+        eprintln!("kicc: warning: {} cannot be read and is left alone: {}", unreadable.key, unreadable.why);
+    }
+    Ok(Exit::DONE)
+}
+
+fn show(args: &ShowArgs) -> Result<Exit, Fail> {
+    let journal = client::existing_journal(&args.journal)?;
+    let rows = all(&*journal, EVER)?;
+    let mut out = io::stdout();
+    let mut found = false;
+    for row in rows.iter().filter(|row| row.key.number == args.number) {
+        if std::mem::replace(&mut found, true) {
+            writeln!(out)?;
+        }
+        let refunds = match row.kind {
+            Kind::Approval => journal.refunds(&row.key)?,
+            Kind::Refund => Vec::new(),
+        };
+        timeline::write(row, &refunds, now(), &mut out)?;
+    }
+    if found { Ok(Exit::DONE) } else { Err(Fail::input(format!("nothing is known of {}", args.number))) }
+}
+
+fn resolve(args: &ResolveArgs) -> Result<Exit, Fail> {
+    let config = args.files.config()?;
+    let journal = client::existing_journal(&args.files.journal)?;
+    let client = client::onlooker(&config, Arc::clone(&journal))?;
+    let resolution = Resolution { charged: args.charged == YesNo::Yes, note: args.note.as_str().into() };
+    let progress = client.resolve(&args.number, resolution)?.map_err(Fail::input)?;
+    let mut out = io::stdout();
+    Told::progress(&progress, args.number.as_str(), &Codes::default()).write(args.output, &mut out)?;
+    out.flush()?;
+    match progress {
+        Progress::Settled(settled) => crate::printer::told(&settled),
+        Progress::Open(_) => return Ok(Exit::LEFT_OPEN),
+    }
+    Ok(Exit::DONE)
+}
+
+fn prune(args: &PruneArgs) -> Result<Exit, Fail> {
+    const AT_ONCE: u32 = 500;
+    let journal = client::existing_journal(&args.journal)?;
+    let before = UnixMillis(now().0.saturating_sub(args.older_than.0.0));
+    let mut removed = 0_u64;
+    loop {
+        match journal.prune(before, AT_ONCE).map_err(Fail::io)? {
+            0 => break,
+            count => removed += u64::from(count),
+        }
+    }
+    println!("removed {removed} records from before {}; their numbers stay refused", times::stamp(before));
+    Ok(Exit::DONE)
+}
+
+fn restored(args: &RestoredArgs) -> Result<Exit, Fail> {
+    let journal = client::existing_journal(&args.journal)?;
+    journal.restored(&args.prefix).map_err(Fail::input)?;
+    println!(
+        "noted: new numbers must begin with {}, and recovery asks the accept step first for every record",
+        args.prefix
+    );
+    Ok(Exit::DONE)
+}

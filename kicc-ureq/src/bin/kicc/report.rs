@@ -1,0 +1,160 @@
+//! `kicc report`: a Korean day's totals and what is open, for the settlement check.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+    path::PathBuf,
+};
+
+use kicc_proto::{
+    flow::Verdict,
+    journal::{Journal as _, Kind, Listing, Row, record::Record},
+    time::UnixMillis,
+    values::{KstDate, Won},
+};
+use serde::Serialize;
+
+use crate::{
+    client,
+    exit::{Exit, Fail},
+    journal,
+    result::{self, Format},
+    times, words,
+};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The journal
+    #[arg(long, value_name = "FILE")]
+    journal: PathBuf,
+    /// The day in Korea on which orders and refunds were made
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = times::day)]
+    date: KstDate,
+    /// How the report is written
+    #[arg(long, value_enum, default_value = "text")]
+    output: Format,
+}
+
+/// A day.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+struct Report {
+    date: String,
+    /// By outcome; `open` for what has none yet.
+    approvals: BTreeMap<&'static str, Sum>,
+    /// The same of refunds.
+    refunds: BTreeMap<&'static str, Sum>,
+    /// Approved less refunded, in won; below zero where more of earlier days was refunded than sold.
+    net: i128,
+    /// Open records of any day.
+    still_open: Vec<Left>,
+    /// Parked records of any day.
+    parked: Vec<Left>,
+    /// Records that this version cannot read; they are in no total.
+    unreadable: usize,
+}
+
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+struct Sum {
+    count: u64,
+    won: u128,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Left {
+    number: String,
+    kind: &'static str,
+    made_at: String,
+    amount: Option<u64>,
+    charged: &'static str,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<Exit, Fail> {
+    let journal = client::existing_journal(&args.journal)?;
+    let day = |day: Option<KstDate>| day.map_or(UnixMillis(i64::MAX as u64), |day| day.starts_at());
+    let made = Listing::Made { from: args.date.starts_at(), until: day(args.date.next_day()) };
+    let mut report = Report::of(&journal::all(&*journal, made)?);
+    report.date = times::date(args.date);
+    report.still_open = left(&journal::all(&*journal, Listing::Open)?);
+    report.parked = left(&journal::all(&*journal, Listing::Parked)?);
+    report.unreadable += journal.unreadable()?.len();
+    let mut out = io::stdout();
+    match args.output {
+        Format::Json => result::json(&report, &mut out)?,
+        Format::Text => report.text(&mut out)?,
+    }
+    Ok(Exit::DONE)
+}
+
+impl Report {
+    fn of(rows: &[Row]) -> Report {
+        let mut report = Report::default();
+        for row in rows {
+            let Ok(record) = Record::of_row(row) else {
+                report.unreadable += 1;
+                continue;
+            };
+            let verdict = record.verdict();
+            let name = match &verdict {
+                Some(Verdict::Approval(outcome)) => outcome.name(),
+                Some(Verdict::Refund(outcome)) => outcome.name(),
+                None => "open",
+            };
+            let table = match row.kind {
+                Kind::Approval => &mut report.approvals,
+                Kind::Refund => &mut report.refunds,
+            };
+            let sum = table.entry(name).or_default();
+            sum.count += 1;
+            sum.won += u128::from(record.amount.total().0);
+        }
+        let won = |table: &BTreeMap<_, Sum>, name| table.get(name).map_or(0, |sum: &Sum| sum.won as i128);
+        report.net = won(&report.approvals, "approved") - won(&report.refunds, "refunded");
+        report
+    }
+
+    fn text(&self, out: &mut impl Write) -> io::Result<()> {
+        writeln!(out, "{} (KST), by the day on which it was made", self.date)?;
+        for (title, table) in [("approvals", &self.approvals), ("refunds", &self.refunds)] {
+            writeln!(out, "\n{title}")?;
+            for (name, Sum { count, won }) in table {
+                let won = u64::try_from(*won).map_or_else(|_| format!("{won} won"), |won| words::won(Won(won)));
+                writeln!(out, "  {name:<14}  {count:>8}  {won:>20}")?;
+            }
+            if table.is_empty() {
+                writeln!(out, "  none")?;
+            }
+        }
+        writeln!(out, "\napproved less refunded: {} won", self.net)?;
+        for (title, list) in [("still open, of any day", &self.still_open), ("waiting for a person, of any day", &self.parked)] {
+            writeln!(out, "\n{title}: {}", list.len())?;
+            for Left { number, kind, made_at, amount, charged } in list {
+                let amount = amount.map(|won| words::won(Won(won))).unwrap_or_default();
+                writeln!(out, "  {number:<20}  {kind:<8}  {made_at}  {amount:>15}  charged: {charged}")?;
+            }
+        }
+        if self.unreadable > 0 {
+            writeln!(out, "\nnot readable by this version, in no total: {}", self.unreadable)?;
+        }
+        Ok(())
+    }
+}
+
+fn left(rows: &[Row]) -> Vec<Left> {
+    let left = |row: &Row| {
+        let record = Record::of_row(row).ok();
+        let charged = match record.as_ref().and_then(Record::verdict) {
+            Some(Verdict::Approval(outcome)) => outcome.charged().as_str(),
+            Some(Verdict::Refund(outcome)) => outcome.charged().as_str(),
+            None => "unknown",
+        };
+        Left {
+            number: row.key.number.to_string(),
+            kind: row.kind.as_str(),
+            made_at: times::machine(row.created_at),
+            amount: record.map(|record| record.amount.total().0),
+            charged,
+        }
+    };
+    rows.iter().map(left).collect()
+}

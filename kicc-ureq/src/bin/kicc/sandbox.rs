@@ -1,0 +1,109 @@
+//! `kicc sandbox`: the simulated VAN in the foreground.
+
+use std::{
+    io::{self, Write as _},
+    net::SocketAddr,
+    path::PathBuf,
+    sync::mpsc,
+    time::Duration,
+};
+
+use kicc_testkit::van::{
+    FaultRule, SeededFaults, Van, VanConfig,
+    faults::{self, Stage},
+};
+
+use crate::{
+    config::Config,
+    exit::{Exit, Fail},
+    signals,
+};
+
+/// How many orders in a storm meet no fault, for each that meets a certain one (our choice).
+const OK_WEIGHT: u32 = 40;
+
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = help())]
+pub struct Args {
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+    /// The merchant's configuration: then only its ids and its key are served, with its codes
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Decides the faults of `--faults storm`
+    #[arg(long, value_name = "N", default_value = "0")]
+    seed: u64,
+    /// Rules, each in quotes: "number=ORD_* fault=hang_after"; or the word storm: faults by seed. The first rule wins
+    #[arg(long, value_name = "RULES|storm", num_args = 1..)]
+    faults: Vec<String>,
+}
+
+/// Runs until a signal.
+pub fn run(args: &Args) -> Result<Exit, Fail> {
+    let mut van = VanConfig { listen: args.listen, seed: args.seed, ..VanConfig::default() };
+    for rule in &args.faults {
+        if rule == "storm" {
+            van.seeded = Some(SeededFaults::storm(OK_WEIGHT));
+        } else {
+            van.faults.push(rule.parse::<FaultRule>().map_err(Fail::input)?);
+        }
+    }
+    if let Some(path) = &args.config {
+        let config = Config::load(path, None)?;
+        merchant(&mut van, &config)?;
+    }
+    let mut van = Van::start(van).map_err(|error| Fail::io(format!("{}: {error}", args.listen)))?;
+    let (stop, stopped) = mpsc::channel();
+    signals::on_stop(move || {
+        let _ = stop.send(());
+    })?;
+    let mut out = io::stdout();
+    writeln!(out, "listening on {}", van.base_url())?;
+    out.flush()?;
+    // It ends with the signal, or never.
+    let _ = stopped.recv();
+    let counts = van.counts();
+    van.stop();
+    eprintln!(
+        "kicc: approvals: {}, net-cancels: {}, cancels: {}; violations of the protocol: {}",
+        counts.approvals,
+        counts.net_cancels,
+        counts.cancels,
+        van.ledger().violations.len()
+    );
+    Ok(Exit::DONE)
+}
+
+fn merchant(van: &mut VanConfig, config: &Config) -> Result<(), Fail> {
+    let key = config.secret_key()?;
+    let key = std::str::from_utf8(key.expose()).map_err(Fail::input)?;
+    van.secret_key = key.into();
+    van.channel_id = config.channel_id.to_string();
+    van.terminal_id = Some(config.merchant.terminal_id.to_string());
+    van.service_id = Some(config.merchant.service_id.to_string());
+    van.business_number = Some(config.merchant.business_number.to_string());
+    van.nothing_to_void_code = config.codes.nothing_to_void.first().map(ToString::to_string);
+    van.already_voided_code = config.codes.already_voided.first().map(ToString::to_string);
+    // Inside the client's quiet period, which may have been shortened for a test.
+    van.late = van.late.min(Duration::from_millis(config.policy.quiet_period.0 / 3));
+    Ok(())
+}
+
+/// The sandbox's defaults and the table of its faults.
+fn help() -> String {
+    let defaults = VanConfig::default();
+    let mut text = format!(
+        "Without --config it takes every terminal, service and business number, and requests that are signed by channel \
+         {} with the key `sandbox-secret-key`.\n\nGET /ledger shows its books, GET /counts what it counted; POST \
+         /disagreements compares its books with yours.\n\nFaults, by name (in a rule: fault=NAME or fault=NAME+RESCUE), \
+         by the beginning of an order's number, or by the last four digits of its amount:\n",
+        defaults.channel_id
+    );
+    for row in faults::table().filter(|row| row.stage != Stage::Door) {
+        let marker = row.marker().unwrap_or_default();
+        let magic = row.magic().map(|magic| magic.to_string()).unwrap_or_default();
+        text += &format!("  {:<22} {marker:<14} {magic:<5} {:<15} {}\n", row.name, row.end.as_str(), row.what);
+    }
+    text
+}

@@ -1,0 +1,244 @@
+//! The link is lost as an approval is written, and comes back after give-up: nothing may arrive (R13a).
+//!
+//! Server and client are this test program in other roles: the server in a network namespace at the other end of a
+//! veth pair, the clients in processes of their own, because one way to give up is to die.
+
+use std::{
+    collections::BTreeSet,
+    env,
+    io::{BufRead, BufReader, Read, Write},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    process::{self, Child, ChildStdin, Command, ExitCode, Stdio},
+    sync::{Arc, mpsc},
+    thread,
+    time::{Duration, Instant},
+};
+
+use kicc_ureq::http::{Http, HttpSettings, Limits};
+use libtest_mimic::Trial;
+
+use crate::{
+    message,
+    trials::{possible, trial_if},
+};
+
+/// Makes this program a server or a client.
+const ROLE: &str = "KICC_E2E_ROLE";
+
+/// Two ways to give up, each with and without the reset on close.
+const CLIENTS: [Client; 4] = [
+    Client { port: 7001, resets: true, killed: false },
+    Client { port: 7002, resets: true, killed: true },
+    Client { port: 7003, resets: false, killed: false },
+    Client { port: 7004, resets: false, killed: true },
+];
+
+#[derive(Debug, Clone, Copy)]
+struct Client {
+    /// Of its own listener.
+    port: u16,
+    resets: bool,
+    killed: bool,
+}
+
+pub fn trials() -> Vec<Trial> {
+    vec![trial_if(
+        Namespace::possible(),
+        "link::r13_what_is_given_up_on_a_lost_link_never_arrives_and_without_the_reset_it_does",
+        lost_link,
+    )]
+}
+
+fn lost_link() {
+    let namespace = Namespace::new();
+    let mut server = Told::start(namespace.run(&env::current_exe().unwrap()).env(ROLE, format!("serve {}", namespace.inside)));
+    assert_eq!(server.next(Duration::from_secs(10)).as_deref(), Some("listening"));
+    let mut clients = CLIENTS.map(|client| {
+        let role = format!("approve http://{}:{} {} {}", namespace.inside, client.port, client.resets, client.killed);
+        Told::start(Command::new(env::current_exe().unwrap()).env(ROLE, role))
+    });
+    for client in &mut clients {
+        assert_eq!(client.next(Duration::from_secs(10)).as_deref(), Some("connected"));
+    }
+    namespace.link("down");
+    clients.iter_mut().for_each(Told::go_on);
+    thread::sleep(Duration::from_millis(500));
+    for (client, process) in CLIENTS.iter().zip(&mut clients) {
+        if client.killed {
+            process.child.kill().unwrap();
+        } else {
+            let said = process.next(Duration::from_secs(10));
+            assert_eq!(said.as_deref(), Some("MaybeSent(Timeout)"), "{client:?}");
+        }
+    }
+    // Below TCP a packet waits up to three seconds for its neighbour to be found; nobody can take it back from there.
+    thread::sleep(Duration::from_secs(5));
+    namespace.link("up");
+
+    // The kernel tries again at growing intervals: once those without a reset have arrived, those with one would have, too.
+    let up = Instant::now();
+    let mut arrived = BTreeSet::new();
+    let expected = CLIENTS.iter().filter(|client| !client.resets).count();
+    while arrived.len() < expected {
+        let line = server.next(Duration::from_secs(90)).expect("what is not reset arrives: the test can fail");
+        arrived.insert(line);
+    }
+    let as_long_again = up.elapsed() + Duration::from_secs(3);
+    while let Some(line) = server.next(as_long_again) {
+        arrived.insert(line);
+    }
+    let whole = |client: &Client| format!("{} has a whole request", client.port);
+    let wanted: BTreeSet<String> = CLIENTS.iter().filter(|client| !client.resets).map(whole).collect();
+    assert_eq!(arrived, wanted);
+}
+
+/// What this process is to do, if it is not to test.
+pub fn role() -> Option<ExitCode> {
+    let role = env::var(ROLE).ok()?;
+    match role.split(' ').collect::<Vec<_>>()[..] {
+        ["serve", address] => serve(address.parse().unwrap()),
+        ["approve", url, resets, killed] => approve(url, resets == "true", killed == "true"),
+        _ => panic!("no such role: {role}"),
+    }
+    Some(ExitCode::SUCCESS)
+}
+
+/// Says what arrives at each port, until it is killed.
+fn serve(address: Ipv4Addr) {
+    for Client { port, .. } in CLIENTS {
+        let listener = TcpListener::bind(SocketAddr::from((address, port))).unwrap();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                receive(stream.unwrap(), port);
+            }
+        });
+    }
+    say("listening");
+    loop {
+        thread::park();
+    }
+}
+
+fn receive(mut stream: TcpStream, port: u16) {
+    let (mut all, mut part) = (Vec::new(), [0; 4096]);
+    // A reset is an end like any other.
+    while let Ok(read @ 1..) = stream.read(&mut part) {
+        all.extend_from_slice(&part[..read]);
+        let is_whole = all.ends_with(b"}");
+        say(&format!("{port} has {}", if is_whole { "a whole request".to_owned() } else { format!("{} bytes", all.len()) }));
+    }
+}
+
+/// Connects and says so, writes when told to, gives up, says so, and lives on until it is killed or not needed.
+fn approve(url: &str, resets: bool, killed: bool) {
+    let mut settings = HttpSettings::new(url);
+    settings.allow_http = true;
+    let http = Http::new(settings).unwrap();
+    let limits = Limits {
+        send_by: Instant::now() + Duration::from_secs(60),
+        answer_within: Duration::from_secs(if killed { 60 } else { 1 }),
+        // This alone decides over the reset on close.
+        money: resets,
+    };
+    let wait_for_a_line = || std::io::stdin().read_line(&mut String::new()).is_ok();
+    let may_send = Arc::new(move || {
+        say("connected");
+        wait_for_a_line()
+    });
+    let exchange = message::with_approval("ORD_LINK", |request| http.exchange(&request, limits, may_send));
+    say(&match exchange.result {
+        Ok(reply) => format!("{reply:?}"),
+        Err(failure) => format!("{failure:?}"),
+    });
+    wait_for_a_line();
+}
+
+fn say(line: &str) {
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "{line}").and_then(|()| out.flush()).unwrap();
+}
+
+/// A process that says something line by line. Dropped, it is killed.
+struct Told {
+    child: Child,
+    input: ChildStdin,
+    lines: mpsc::Receiver<String>,
+}
+
+impl Told {
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        let (send, lines) = mpsc::channel();
+        thread::spawn(move || BufReader::new(output).lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
+        Told { child, input, lines }
+    }
+
+    fn next(&mut self, within: Duration) -> Option<String> {
+        self.lines.recv_timeout(within).ok()
+    }
+
+    fn go_on(&mut self) {
+        self.input.write_all(b"\n").unwrap();
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A network namespace at the other end of a veth pair. Dropped, both are gone.
+struct Namespace {
+    name: String,
+    inside: Ipv4Addr,
+}
+
+impl Namespace {
+    fn possible() -> Result<(), String> {
+        let name = format!("kicc-try-{}", process::id());
+        possible("ip", &["netns", "add", &name])?;
+        possible("ip", &["netns", "del", &name])
+    }
+
+    fn new() -> Self {
+        let id = process::id();
+        let [.., third, fourth] = id.to_be_bytes();
+        let (outside, inside) = (Ipv4Addr::new(10, 213, third, fourth & !3 | 1), Ipv4Addr::new(10, 213, third, fourth & !3 | 2));
+        let namespace = Namespace { name: format!("kicc-{id}"), inside };
+        let (name, here) = (&namespace.name, format!("kicc{id}"));
+        ip(&format!("netns add {name}"));
+        ip(&format!("link add {here} type veth peer name kicc netns {name}"));
+        ip(&format!("address add {outside}/30 dev {here}"));
+        ip(&format!("-n {name} address add {inside}/30 dev kicc"));
+        ip(&format!("link set {here} up"));
+        namespace.link("up");
+        namespace
+    }
+
+    /// Takes the other end `up` or `down`.
+    fn link(&self, how: &str) {
+        ip(&format!("-n {} link set kicc {how}", self.name));
+    }
+
+    /// A command inside.
+    fn run(&self, program: &std::path::Path) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.name]).arg(program);
+        command
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        let _ = Command::new("ip").args(["netns", "del", &self.name]).status();
+    }
+}
+
+#[track_caller]
+fn ip(arguments: &str) {
+    let status = Command::new("ip").args(arguments.split(' ')).status().unwrap();
+    assert!(status.success(), "ip {arguments}: {status}");
+}

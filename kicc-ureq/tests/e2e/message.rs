@@ -1,0 +1,58 @@
+//! An approval as the core writes and signs it, for sockets of our own.
+
+use std::sync::Arc;
+
+use kicc_proto::{
+    flow::{Driver, Opening, Policy, Step},
+    journal::Written,
+    product::{Credentials, Merchant, Order as _},
+    simple::{self, Order},
+    time::{Mono, Now, UnixMillis},
+    values::{
+        Amount, BusinessNumber, ChannelId, Environment, Parts, Secret, ServiceId, TerminalId, TokenKey,
+        TransactionNumber, Won,
+    },
+    wire::{
+        Request, RequestBuffer,
+        sign::{HmacSha256, Nonce},
+    },
+};
+
+use crate::shop::SECRET_KEY;
+
+/// Hands the request of a new approval to `send`.
+pub fn with_approval<T>(number: &str, send: impl FnOnce(Request<'_>) -> T) -> T {
+    let merchant = Merchant::Simple(simple::Merchant {
+        environment: Environment::new("test").unwrap(),
+        terminal_id: TerminalId::new("T123456789").unwrap(),
+        service_id: ServiceId::new("SVC_SIMPLE").unwrap(),
+        business_number: BusinessNumber::new("1234567890").unwrap(),
+    });
+    let driver = Driver { policy: Arc::new(Policy::default()), holder: "h".into(), accept_step: false };
+    let opening = Opening { merchant: &merchant, driver: &driver, attempt: [7; 16] };
+    let wall = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let now = Now { mono: Mono(0), wall: UnixMillis(u64::try_from(wall.as_millis()).unwrap()) };
+    let amount = Amount::new(Won(1000), Parts { vat: Won(90), ..Parts::default() }).unwrap();
+    let order = Order::new(TransactionNumber::new(number).unwrap(), amount, TokenKey::new("TK1").unwrap());
+    let Step::Transmit(transmit) = order.open(&opening, now).unwrap().written(Ok(Written::Stored), now) else {
+        panic!("what is stored may be sent");
+    };
+    let signer = HmacSha256::new(&Secret::from_utf8(SECRET_KEY));
+    let credentials = Credentials { channel_id: &ChannelId::new("CH_A1B2C3D4").unwrap(), signer: &signer };
+    let mut buffer = RequestBuffer::new();
+    let (request, _in_flight) =
+        transmit.encode(credentials, Nonce([7; 16]), now, &mut buffer).unwrap_or_else(|_| panic!("it is in time"));
+    send(request)
+}
+
+/// The same as HTTP/1.1 that closes after the answer.
+pub fn approval_bytes(number: &str, host: &str) -> Vec<u8> {
+    with_approval(number, |request| {
+        let mut head = format!("POST {} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n", request.path());
+        for (name, value) in request.headers() {
+            head += &format!("{name}: {value}\r\n");
+        }
+        head += &format!("content-length: {}\r\n\r\n", request.body().len());
+        [head.as_bytes(), request.body()].concat()
+    })
+}

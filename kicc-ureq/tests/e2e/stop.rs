@@ -1,0 +1,113 @@
+//! `kicc pay` stopped (SIGSTOP), another process takes over, and the stopped one is woken (R17, R20).
+
+use std::{
+    collections::BTreeSet,
+    fs::File,
+    thread,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use kicc_testkit::van::{Entry, Ledger, VanConfig};
+use libtest_mimic::Trial;
+use rustix::process::Signal;
+
+use crate::{
+    books,
+    random::Random,
+    shop::{HASTY, Process, Shop},
+    trials::{long, trial},
+};
+
+pub fn trials() -> Vec<Trial> {
+    vec![trial("stop::r20_a_stopped_worker_is_not_robbed_while_alive_and_sends_nothing_once_taken_over", many)]
+}
+
+fn many() {
+    let rounds = if long() { 40 } else { 5 };
+    let mut taken_over = 0;
+    for which in 0..rounds {
+        taken_over += stopped_and_woken(1000 + which);
+    }
+    eprintln!("{taken_over} attempts were taken over in {rounds} rounds");
+    assert!(taken_over > 0, "no stop met an open attempt");
+}
+
+/// Returns how many attempts were taken over.
+fn stopped_and_woken(which: u64) -> usize {
+    let mut random = Random::new(which);
+    // As a gateway does that lets nothing be booked later than the quiet period (R13b), however long a client keeps
+    // its connection.
+    let van = VanConfig { hang: Duration::from_millis(HASTY.answer_timeout + 200), ..HASTY.van() };
+    let shop = Shop::open(HASTY, van);
+    let numbers = load();
+    let orders = shop.orders("orders.jsonl", &numbers);
+    let mut pay = shop.start_pay(&orders, numbers.len());
+    thread::sleep(random.millis(100, 1_500));
+    stop(&shop, &mut pay);
+
+    let before = shop.van.ledger();
+    let open: Vec<String> = shop.rows().into_iter().filter(|row| row.is_open()).map(|row| row.number).collect();
+    let shy = shop.recover(&[]).ended_with(if open.is_empty() { &[0] } else { &[75] });
+    for number in &open {
+        assert_eq!(requests(&shop.van.ledger(), number), requests(&before, number), "{number}: a live holder was robbed");
+    }
+
+    wait_for_leases(&shop);
+    let bold = shop.recover(&["--even-if-held"]).ended_with(&[0]);
+    assert!(shop.rows().iter().all(|row| !row.is_open()), "not all taken over: {:?}", shop.rows());
+    let taken: BTreeSet<&String> = bold.lines.iter().map(|line| &line.number).filter(|n| open.contains(n)).collect();
+    assert_eq!(taken.len(), open.len(), "not all told: {bold:#?}");
+
+    let at_waking = shop.van.ledger();
+    pay.signal(Signal::CONT);
+    let woken = pay.wait();
+    assert!(woken.code().is_some_and(|code| code != 2), "{woken:#?}");
+    for number in &open {
+        let (then, now) = (requests(&at_waking, number), requests(&shop.van.ledger(), number));
+        assert_eq!(now, then, "{number}: sent after it was taken over");
+    }
+    let mut lines = [shy.lines, bold.lines, woken.lines].concat();
+    // What was told to nobody by the woken one, if anything.
+    lines.extend(shop.recover(&[]).ended_with(&[0]).lines);
+    books::agree(&shop, &numbers, &lines);
+    open.len()
+}
+
+/// Few, so that a stop between the last look at the lease and the first byte stays improbable (the stated limit of R17).
+fn load() -> Vec<String> {
+    ["Xhanga_hang-0001", "Xhangb-0002", "Xok_chang-N0003", "Xok-S0004", "Xlatef-0005", "Xunl_hang-0006"].map(str::to_owned).into()
+}
+
+/// Stops the process while it holds neither the journal's write lock nor the mark's: nobody could go on otherwise.
+fn stop(shop: &Shop, process: &mut Process) {
+    loop {
+        assert!(!process.is_over(), "it ended too early");
+        process.signal(Signal::STOP);
+        thread::sleep(Duration::from_millis(5));
+        if is_free(shop) {
+            return;
+        }
+        process.signal(Signal::CONT);
+        thread::sleep(Duration::from_millis(7));
+    }
+}
+
+fn is_free(shop: &Shop) -> bool {
+    let mark = File::open(format!("{}.mark", shop.journal().display()));
+    let mark_is_free = mark.is_ok_and(|mark| mark.try_lock().is_ok());
+    mark_is_free
+        && rusqlite::Connection::open(shop.journal()).is_ok_and(|database| {
+            database.busy_timeout(Duration::ZERO).is_ok() && database.execute_batch("BEGIN IMMEDIATE; ROLLBACK").is_ok()
+        })
+}
+
+fn wait_for_leases(shop: &Shop) {
+    let last = shop.rows().iter().filter(|row| row.is_open()).map(|row| row.lease_until).max().unwrap_or(0);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
+    thread::sleep(Duration::from_millis(last.saturating_sub(now) + 20));
+}
+
+/// How many messages arrived about a number.
+fn requests(ledger: &Ledger, number: &str) -> u32 {
+    ledger.entry(number).map_or(0, |Entry { approvals, net_cancels, cancels, .. }| approvals + net_cancels + cancels)
+}
