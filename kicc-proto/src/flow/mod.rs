@@ -18,6 +18,56 @@
 //! under a token, and the one who loses is told so (R20).
 //!
 //! Dropping a step is a crash, and safe: [`resume`] goes on from the record (R17).
+//!
+//! What the compiler refuses, beside what it takes:
+//!
+//! ```
+//! # use kicc_proto::{flow::{InFlight, Persist, Step}, journal::{Journal, Row}, time::Now, wire::Reply};
+//! fn record(persist: Persist, journal: &dyn Journal, now: Now) -> Step {
+//!     let result = journal.write(&persist.row(), persist.expect());
+//!     persist.written(result, now)
+//! }
+//!
+//! fn answer(sent: InFlight, reply: Reply<'_>, now: Now) -> Step {
+//!     sent.reply(reply, now)
+//! }
+//! ```
+//!
+//! Bytes before the row is durable (R1):
+//!
+//! ```compile_fail,E0599
+//! # use kicc_proto::{flow::Persist, product::Credentials, time::Now, wire::{RequestBuffer, sign::Nonce}};
+//! fn send(persist: Persist, keys: Credentials<'_>, nonce: Nonce, now: Now, buffer: &mut RequestBuffer) {
+//!     let _ = persist.encode(keys, nonce, now, buffer);
+//! }
+//! ```
+//!
+//! The same message twice, or two answers to one (R4, R9):
+//!
+//! ```compile_fail,E0382
+//! # use kicc_proto::{flow::Transmit, product::Credentials, time::Now, wire::{RequestBuffer, sign::Nonce}};
+//! fn send(transmit: Transmit, keys: Credentials<'_>, nonce: Nonce, now: Now, buffer: &mut RequestBuffer) {
+//!     let _ = transmit.encode(keys, nonce, now, buffer);
+//!     let _ = transmit.encode(keys, nonce, now, buffer);
+//! }
+//! ```
+//!
+//! ```compile_fail,E0382
+//! # use kicc_proto::{flow::{InFlight, Step}, time::Now, wire::Reply};
+//! fn answer(sent: InFlight, first: Reply<'_>, second: Reply<'_>, now: Now) -> (Step, Step) {
+//!     (sent.reply(first, now), sent.reply(second, now))
+//! }
+//! ```
+//!
+//! An obligation that is let drop:
+//!
+//! ```compile_fail
+//! # #![deny(unused_must_use)]
+//! # use kicc_proto::{flow::InFlight, time::Now};
+//! fn give_up(sent: InFlight, now: Now) {
+//!     sent.lost(now);
+//! }
+//! ```
 
 pub mod approval;
 mod life;

@@ -407,3 +407,7 @@ fn hexadecimal(id: [u8; 16]) -> Box<str> {
     }
     text.into()
 }
+
+#[cfg(test)]
+#[path = "record_tests.rs"]
+mod tests;

@@ -28,6 +28,17 @@ pub(super) enum Stop {
     Settle(Settle),
 }
 
+/// What the caller stands by for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum StandBy {
+    /// The end, or what may be told of a reversal before it (R13d).
+    News,
+    /// The end alone: the caller was told early, or need not be.
+    End,
+    /// To decide.
+    Decision,
+}
+
 impl Inner {
     /// Drives until the end, or until the next wait goes beyond `end`.
     pub(super) fn drive(
@@ -35,18 +46,18 @@ impl Inner {
         terminal: &Terminal,
         mut step: Step,
         end: Option<Instant>,
-        hand_over: bool,
+        stand_by: StandBy,
     ) -> Stop {
         loop {
             step = match self.advance(terminal, step) {
                 Advance::Next(step) => step,
                 Advance::Done(done) => return Stop::Done(done),
-                Advance::Settle(settle) if hand_over || self.nobody_decides(&settle) => {
+                Advance::Settle(settle) if stand_by == StandBy::Decision || self.nobody_decides(&settle) => {
                     return Stop::Settle(settle);
                 }
                 Advance::Settle(settle) => self.ask(settle),
                 Advance::Wait(wait, until) => {
-                    let told_early = wait.provisional().is_some();
+                    let told_early = stand_by != StandBy::End && wait.provisional().is_some();
                     if self.stopping() || told_early || end.is_some_and(|end| until > end) {
                         return Stop::Wait(wait);
                     }

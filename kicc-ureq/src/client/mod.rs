@@ -35,7 +35,11 @@ pub use self::{
     progress::{Open, OpenReason, Progress, Settled},
     recover::{Recovery, Report},
 };
-use self::{drive::Stop, keeper::Keeper, limit::Slots};
+use self::{
+    drive::{StandBy, Stop},
+    keeper::Keeper,
+    limit::Slots,
+};
 use crate::http::Http;
 
 /// A merchant's terminal and the key that signs for it.
@@ -212,7 +216,7 @@ impl Client {
         let terminal = self.inner.terminal_for(order)?;
         let step = self.inner.open(terminal, order, true)?;
         let end = self.inner.patience_end();
-        match self.inner.drive(terminal, step, end, true) {
+        match self.inner.drive(terminal, step, end, StandBy::Decision) {
             Stop::Settle(settle) => {
                 Ok(Begun::Undecided(Undecided::new(Arc::clone(&self.inner), terminal.clone(), settle)))
             }
@@ -348,7 +352,7 @@ impl Inner {
 
     /// Drives to the end, or to the end of patience.
     fn progress(&self, terminal: &Terminal, step: Step, end: Option<Instant>) -> Result<Progress, Error> {
-        let stop = self.drive(terminal, step, end, false);
+        let stop = self.drive(terminal, step, end, StandBy::News);
         self.stopped(stop, end)
     }
 
@@ -411,7 +415,9 @@ impl Inner {
                         return Err(error.into());
                     }
                 };
-                let mut progress = self.progress(terminal, step, end)?;
+                let stand_by = if repeat { StandBy::News } else { StandBy::End };
+                let stop = self.drive(terminal, step, end, stand_by);
+                let mut progress = self.stopped(stop, end)?;
                 if let Progress::Settled(settled) = &mut progress {
                     settled.repeat = repeat;
                 }

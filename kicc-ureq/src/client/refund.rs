@@ -8,7 +8,7 @@ use kicc_proto::{
     values::TransactionNumber,
 };
 
-use super::{Client, Error, Inner, Progress, Terminal, clock, drive::Stop};
+use super::{Client, Error, Inner, Progress, Terminal, clock, drive::{StandBy, Stop}};
 
 impl Client {
     /// Gives the whole money of an approval back, of today or of days ago, by its number. At most one refund of it
@@ -55,7 +55,7 @@ impl Inner {
                 Opening { merchant: &terminal.merchant, driver: &self.driver, attempt: clock::random() };
             let earlier = u32::try_from(refunds.len()).unwrap_or(u32::MAX).saturating_add(pruned);
             let persist = flow::refund(original, earlier, &opening, self.clock.now())?;
-            match self.drive(terminal, Step::Persist(persist), end, false) {
+            match self.drive(terminal, Step::Persist(persist), end, StandBy::End) {
                 // Another call was first under this refund's number: look again.
                 Stop::Done(done) if matches!(done.ended(), Ended::Known(_) | Ended::OtherData) => {}
                 // An earlier refund that did not take effect was pruned: its number is used up.

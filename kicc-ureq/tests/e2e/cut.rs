@@ -20,7 +20,7 @@ use crate::{
 pub fn every_byte() {
     let shop = Shop::open(CALM, CALM.van());
     // As long as the numbers below, so that the answers are, too.
-    let (head, whole) = answer_length(&shop.van, "whole0000-0000");
+    let (head, whole) = answer_length("whole0000-0000");
     let bytes: BTreeSet<usize> = if long() {
         (0..whole).collect()
     } else {
@@ -39,7 +39,8 @@ pub fn every_byte() {
 }
 
 /// Of the head with its empty line, and of the whole.
-fn answer_length(van: &Van, number: &str) -> (usize, usize) {
+fn answer_length(number: &str) -> (usize, usize) {
+    let van = Van::start(CALM.van()).unwrap();
     let mut socket = TcpStream::connect(van.addr()).unwrap();
     socket.write_all(&message::approval_bytes(number, "van")).unwrap();
     let mut answer = Vec::new();

@@ -5,21 +5,29 @@
 
 use std::{
     collections::BTreeSet,
-    env,
+    env, fs,
     io::{BufRead, BufReader, Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    path::Path,
     process::{self, Child, ChildStdin, Command, ExitCode, Stdio},
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+        mpsc,
+    },
     thread,
     time::{Duration, Instant},
 };
 
+use kicc_proto::flow::table::Stage;
+use kicc_testkit::van::{Entry, Van};
 use kicc_ureq::http::{Http, HttpSettings, Limits};
 use libtest_mimic::Trial;
 
 use crate::{
     message,
-    trials::{possible, trial_if},
+    shop::{CALM, Shop},
+    trials::{long, possible, trial_if},
 };
 
 /// Makes this program a server or a client.
@@ -42,11 +50,14 @@ struct Client {
 }
 
 pub fn trials() -> Vec<Trial> {
-    vec![trial_if(
-        Namespace::possible(),
-        "link::r13_what_is_given_up_on_a_lost_link_never_arrives_and_without_the_reset_it_does",
-        lost_link,
-    )]
+    let possible = Namespace::possible();
+    let short = "link::r13_what_is_given_up_on_a_lost_link_never_arrives_and_without_the_reset_it_does";
+    let mut trials = vec![trial_if(possible.clone(), short, lost_link)];
+    if long() {
+        let command = "link::r13_the_command_with_its_default_times_over_a_lost_link";
+        trials.push(trial_if(possible, command, lost_link_of_the_command));
+    }
+    trials
 }
 
 fn lost_link() {
@@ -90,6 +101,51 @@ fn lost_link() {
     let whole = |client: &Client| format!("{} has a whole request", client.port);
     let wanted: BTreeSet<String> = CLIENTS.iter().filter(|client| !client.resets).map(whole).collect();
     assert_eq!(arrived, wanted);
+}
+
+/// `kicc pay` as it is configured for real, once giving up and once killed; then its rescue, over the link that is back.
+fn lost_link_of_the_command() {
+    let namespace = Namespace::new();
+    let listen = format!("{}:8080", namespace.inside);
+    let mut sandbox = Told::start(namespace.run(Path::new(env!("CARGO_BIN_EXE_kicc"))).args(["sandbox", "--listen", &listen]));
+    assert!(sandbox.next(Duration::from_secs(10)).is_some_and(|line| line.contains(&listen)));
+    let base_url = format!("http://{listen}");
+    let shops = [(); 2].map(|()| Shop::at(Van::start(CALM.van()).unwrap(), &base_url, CALM));
+    for shop in &shops {
+        let scaled = fs::read_to_string(shop.path("kicc.toml")).unwrap();
+        let (defaults, _) = scaled.split_once("[policy]").unwrap();
+        fs::write(shop.path("kicc.toml"), defaults.replace("[merchant]", "allow_http = true\n[merchant]")).unwrap();
+    }
+    let numbers = ["GIVEN-UP", "KILLED"].map(|number| [number.to_owned()]);
+    namespace.let_only_small_packets_through();
+    let [given_up, killed] =
+        [0, 1].map(|which| shops[which].start_pay(&shops[which].orders("orders.jsonl", &numbers[which]), 1));
+    wait_until(|| shops.iter().all(|shop| shop.rows().len() == 1));
+    // Connected and written: each packet that holds a part of the request has been lost.
+    thread::sleep(Duration::from_secs(2));
+    namespace.link("down");
+    killed.kill();
+    wait_until(|| shops[0].rows()[0].stage == Stage::Reversing);
+    namespace.let_all_packets_through();
+    namespace.link("up");
+    let run = given_up.wait().ended_with(&[12]);
+    assert_eq!(run.lines[0].outcome(), "reversed");
+    let run = shops[1].recover(&[]).ended_with(&[0]);
+    assert_eq!(run.lines[0].outcome(), "reversed");
+    for number in numbers.as_flattened() {
+        let entry = ureq::get(format!("{base_url}/ledger/{number}")).call().unwrap().body_mut().read_to_string().unwrap();
+        let entry: Entry = serde_json::from_str(&entry).unwrap();
+        assert_eq!(entry.approvals, 0, "{entry:?}");
+        assert!(entry.net_cancels >= 2, "{entry:?}");
+    }
+}
+
+fn wait_until(mut done: impl FnMut() -> bool) {
+    let until = Instant::now() + Duration::from_secs(120);
+    while !done() {
+        assert!(Instant::now() < until, "it does not come");
+        thread::sleep(Duration::from_millis(100));
+    }
 }
 
 /// What this process is to do, if it is not to test.
@@ -194,6 +250,7 @@ impl Drop for Told {
 struct Namespace {
     name: String,
     inside: Ipv4Addr,
+    outside: Ipv4Addr,
 }
 
 impl Namespace {
@@ -204,16 +261,19 @@ impl Namespace {
     }
 
     fn new() -> Self {
-        let id = process::id();
-        let [.., third, fourth] = id.to_be_bytes();
-        let (outside, inside) = (Ipv4Addr::new(10, 213, third, fourth & !3 | 1), Ipv4Addr::new(10, 213, third, fourth & !3 | 2));
-        let namespace = Namespace { name: format!("kicc-{id}"), inside };
-        let (name, here) = (&namespace.name, format!("kicc{id}"));
+        static SERIAL: AtomicU32 = AtomicU32::new(0);
+        let (id, serial) = (process::id(), SERIAL.fetch_add(1, Ordering::SeqCst));
+        // A network of four addresses of its own, at most one in 2^14 processes has the same.
+        let [.., third, fourth] = (id.wrapping_mul(8) + serial * 4).to_be_bytes();
+        let [outside, inside] = [1, 2].map(|host| Ipv4Addr::new(10, 213, third, fourth | host));
+        let namespace = Namespace { name: format!("kicc-{id}-{serial}"), inside, outside };
+        let (name, here) = (&namespace.name, format!("kicc{id}{}", char::from(b'a' + serial as u8)));
         ip(&format!("netns add {name}"));
         ip(&format!("link add {here} type veth peer name kicc netns {name}"));
         ip(&format!("address add {outside}/30 dev {here}"));
         ip(&format!("-n {name} address add {inside}/30 dev kicc"));
         ip(&format!("link set {here} up"));
+        ip(&format!("-n {name} link set lo up"));
         namespace.link("up");
         namespace
     }
@@ -223,8 +283,20 @@ impl Namespace {
         ip(&format!("-n {} link set kicc {how}", self.name));
     }
 
+    /// Connections come about, and every packet with a request in it is lost.
+    fn let_only_small_packets_through(&self) {
+        let Namespace { name, inside, outside } = self;
+        ip(&format!("-n {name} link set kicc mtu 80"));
+        // Or the clients would be told to send small ones.
+        ip(&format!("-n {name} route add {outside}/32 dev kicc src {inside} advmss 1460"));
+    }
+
+    fn let_all_packets_through(&self) {
+        ip(&format!("-n {} link set kicc mtu 1500", self.name));
+    }
+
     /// A command inside.
-    fn run(&self, program: &std::path::Path) -> Command {
+    fn run(&self, program: &Path) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.name]).arg(program);
         command

@@ -3,13 +3,9 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::{BufRead, BufReader, Read},
+    io::Read,
     path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
     thread::{self, JoinHandle},
 };
 
@@ -98,7 +94,8 @@ impl Run {
     #[track_caller]
     pub fn ended_with(self, codes: &[i32]) -> Self {
         let code = self.code();
-        assert!(code.is_some_and(|code| codes.contains(&code)), "{}, not {codes:?}: {self:#?}", self.status);
+        let expected = code.is_some_and(|code| codes.contains(&code));
+        assert!(expected, "{}, not {codes:?}:\n{}{}", self.status, self.output, self.errors);
         self
     }
 }
@@ -156,9 +153,13 @@ impl Shop {
 
     /// Starts `kicc pay`.
     pub fn start_pay(&self, orders: &Path, concurrency: usize) -> Process {
+        Process::start(&mut self.pay_command(orders, concurrency))
+    }
+
+    pub fn pay_command(&self, orders: &Path, concurrency: usize) -> Command {
         let concurrency = concurrency.to_string();
         let accept = self.accept_command();
-        self.start(&[
+        self.command(&[
             "pay",
             "--orders",
             orders.to_str().unwrap(),
@@ -180,18 +181,20 @@ impl Shop {
     /// Starts `kicc recover`.
     pub fn start_recover(&self, more: &[&str]) -> Process {
         let accept = self.accept_command();
-        self.start(&[&["recover", "--output", "json", "--on-approved", &accept], more].concat())
+        let arguments = [&["recover", "--output", "json", "--on-approved", &accept], more].concat();
+        Process::start(&mut self.command(&arguments))
     }
 
     pub fn recover(&self, more: &[&str]) -> Run {
         self.start_recover(more).wait()
     }
 
-    /// Starts `kicc` with this shop's configuration and journal.
-    pub fn start(&self, arguments: &[&str]) -> Process {
+    /// `kicc` with this shop's configuration and journal.
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kicc"));
         command.args(arguments).arg("--config").arg(self.path("kicc.toml")).arg("--journal").arg(self.journal());
-        Process::start(command.env("KICC_SECRET_KEY", SECRET_KEY))
+        command.env("KICC_SECRET_KEY", SECRET_KEY);
+        command
     }
 
     fn accept_command(&self) -> String {
@@ -235,27 +238,30 @@ impl Shop {
     }
 }
 
-/// A running `kicc`, whose output is read all the while. Dropped, it is killed.
+/// A running `kicc`. Dropped, it is killed.
 pub struct Process {
     child: Child,
-    printed: Arc<AtomicUsize>,
+    /// Read only at its end.
+    unread: Option<ChildStdout>,
+    /// Read all the while.
     output: Option<JoinHandle<String>>,
     errors: Option<JoinHandle<String>>,
 }
 
 impl Process {
     pub fn start(command: &mut Command) -> Self {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let printed = Arc::new(AtomicUsize::new(0));
-        let output = read(child.stdout.take().unwrap(), Arc::clone(&printed));
-        let errors = read(child.stderr.take().unwrap(), Arc::default());
-        Process { child, printed, output: Some(output), errors: Some(errors) }
+        let mut process = Self::start_unread(command);
+        process.output = process.unread.take().map(read);
+        process
     }
 
-    /// How many lines of standard output came so far.
-    pub fn printed(&self) -> usize {
-        self.printed.load(Ordering::SeqCst)
+    /// Nobody reads its output before its end, and a page of it blocks it.
+    pub fn start_unread(command: &mut Command) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (unread, errors) = (child.stdout.take().unwrap(), child.stderr.take().map(read));
+        rustix::pipe::fcntl_setpipe_size(&unread, 4096).unwrap();
+        Process { child, unread: Some(unread), output: None, errors }
     }
 
     pub fn signal(&self, signal: rustix::process::Signal) {
@@ -274,20 +280,16 @@ impl Process {
 
     pub fn wait(mut self) -> Run {
         let status = self.child.wait().unwrap();
-        let output = self.output.take().unwrap().join().unwrap();
+        let output = self.output.take().or_else(|| self.unread.take().map(read)).unwrap().join().unwrap();
         let errors = self.errors.take().unwrap().join().unwrap();
         Run { status, lines: lines(&output), output, errors }
     }
 }
 
-/// Counts the lines as they come.
-fn read(from: impl Read + Send + 'static, count: Arc<AtomicUsize>) -> JoinHandle<String> {
+fn read(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
     thread::spawn(move || {
-        let (mut from, mut text) = (BufReader::new(from), String::new());
-        while from.read_line(&mut text).unwrap() > 0 {
-            count.fetch_add(1, Ordering::SeqCst);
-        }
-        text
+        let mut text = String::new();
+        from.read_to_string(&mut text).map(|_| text).unwrap()
     })
 }
 

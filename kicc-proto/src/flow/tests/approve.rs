@@ -5,7 +5,7 @@ use alloc::{format, string::ToString as _, vec::Vec};
 use super::scenario::*;
 use crate::{
     flow::{
-        Charged, Ended, Opening, Outcome, OperatorReason, Step, WaitReason,
+        Charged, Ended, Opening, OperatorReason, Outcome, Step, WaitReason,
         approval::AmountStated,
         policy::UnlistedCodes,
         said::{Said, Unclear},
@@ -55,7 +55,7 @@ fn r1_nothing_is_encoded_before_the_row_is_stored() {
 #[test]
 fn r2_known_not_stored_is_never_sent() {
     let mut scene = Scene::new();
-    scene.faults.push_back(Some(Fault::NotStored));
+    scene.faults.push_back(Some(Fault::Full));
     let step = scene.begin();
     assert_eq!(outcome(scene.play(step, &[])), Outcome::NeverSent(NotSent::NotRecorded));
     assert!(scene.sent.is_empty() && scene.rows.is_empty());
@@ -64,10 +64,10 @@ fn r2_known_not_stored_is_never_sent() {
 /// R2: not known is settled by the same write again, from the revision before.
 #[test]
 fn r2_not_known_is_settled_by_the_same_write() {
-    for (first, stored) in [(Fault::NotKnownStored, true), (Fault::NotKnownLost, false)] {
+    for (first, stored) in [(Fault::AnswerLost, true), (Fault::WriteLost, false)] {
         let mut scene = Scene::new();
         // Known not stored says nothing of the write before it.
-        scene.faults.extend([Some(first), Some(Fault::NotStored)]);
+        scene.faults.extend([Some(first), Some(Fault::Full)]);
         let Step::Persist(persist) = scene.begin() else { panic!() };
         let row = persist.row();
         let wait = waiting(scene.write(persist));
@@ -90,7 +90,7 @@ fn r2_not_known_is_settled_by_the_same_write() {
 #[test]
 fn r2_not_known_for_too_long_is_never_sent() {
     let mut scene = Scene::new();
-    scene.faults.extend([Some(Fault::NotKnownLost); 60]);
+    scene.faults.extend([Some(Fault::WriteLost); 60]);
     let mut step = scene.begin();
     while !matches!(step, Step::Done(_)) {
         step = match step {
@@ -107,7 +107,7 @@ fn r2_not_known_for_too_long_is_never_sent() {
 #[test]
 fn r2_a_row_that_another_has_claimed_is_not_ours() {
     let mut scene = Scene::new();
-    scene.faults.push_back(Some(Fault::NotKnownStored));
+    scene.faults.push_back(Some(Fault::AnswerLost));
     let Step::Persist(persist) = scene.begin() else { panic!() };
     let wait = waiting(scene.write(persist));
     scene.claim(&key_of(NUMBER));
@@ -142,7 +142,8 @@ fn r3_an_authorisation_is_spent_once() {
     let authorised = |number: &str| {
         let plain = order(number, 10_000);
         let id = AuthorizationId::new("AUTH_ABC123").unwrap();
-        crate::simple::Order::authorised(plain.number().clone(), *plain.amount(), &id, &cipher, &signer).unwrap()
+        crate::simple::Order::authorised(plain.number().clone(), *plain.amount(), &id, &cipher, &signer)
+            .unwrap()
     };
     let mut scene = Scene::new();
     let step = scene.open(&authorised("ORD-1"));
@@ -274,7 +275,7 @@ fn r7_everything_else_is_unknown() {
     for (input, why) in cases {
         let mut scene = Scene::new();
         let step = scene.begin();
-        drop(scene.play(step, &[input.clone()]));
+        drop(scene.play(step, core::slice::from_ref(&input)));
         assert_eq!(scene.verbs(), [Verb::Approve, Verb::NetCancel], "{input:?}");
         let record = scene.record();
         assert_eq!(record.stage, Stage::Reversing, "{input:?}");

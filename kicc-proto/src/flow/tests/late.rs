@@ -116,8 +116,7 @@ fn r9_a_closed_record_is_opened_again() {
 /// R9: a parked record stays parked, and is told again with the evidence.
 #[test]
 fn r9_a_parked_record_stays_parked() {
-    let (mut scene, other, slow) =
-        overtaken(&[In::Reset, In::Reset, In::Reset].map(|_| code("8888")));
+    let (mut scene, other, slow) = overtaken(&[In::Reset, In::Reset, In::Reset].map(|_| code("8888")));
     drop(other);
     let mut step = scene.resume();
     while !matches!(step, Step::Done(_)) {
@@ -163,7 +162,7 @@ fn r9_an_accepted_approval_stays_accepted() {
     let step = scene.begin();
     let slow = flying(scene.play(step, &[]));
     // The journal did not say that it stored the approval, and another worker found and settled it.
-    scene.faults.push_back(Some(Fault::NotKnownStored));
+    scene.faults.push_back(Some(Fault::AnswerLost));
     let step = scene.answer(slow, &approved());
     let wait = waiting(scene.play(step, &[]));
     let other = scene.resume();

@@ -13,8 +13,9 @@ use crate::{
         Key, Kind,
         record::{Record, RecordError},
     },
+    simple,
     time::Millis,
-    values::KstDateTime,
+    values::{Instalment, KstDateTime},
 };
 
 /// A scene with an approval that the merchant holds, and that approval's record.
@@ -41,7 +42,10 @@ fn a_refund_that_goes_through() {
     let key = refund_key(&scene);
     assert!(sent.body.contains(key.number.as_str()), "{}", sent.body);
     assert!(sent.body.contains(r#""orgAprvDt":"20261121","orgAprvNo":"12345678""#));
-    assert_eq!(refund_outcome(scene.play(step, &[In::Body(r#"{"respCd":"0000"}"#.into())])), RefundOutcome::Refunded);
+    assert_eq!(
+        refund_outcome(scene.play(step, &[In::Body(r#"{"respCd":"0000"}"#.into())])),
+        RefundOutcome::Refunded
+    );
     assert!(scene.rows[&key].live);
 }
 
@@ -82,7 +86,7 @@ fn r16_not_sent_is_not_attempted() {
     let ended = refund_outcome(scene.play(step, &[In::Refused]));
     assert!(matches!(ended, RefundOutcome::NotAttempted(_)) && ended.charged() == Charged::Yes);
     let (mut scene, original) = approval(|_| {});
-    scene.faults.push_back(Some(Fault::NotStored));
+    scene.faults.push_back(Some(Fault::Full));
     let step = scene.refund(&original);
     assert!(matches!(refund_outcome(scene.play(step, &[])), RefundOutcome::NotAttempted(_)));
     assert!(scene.sent.is_empty());
@@ -174,7 +178,8 @@ fn r13_nothing_to_void_proves_no_refund_of_days_ago() {
 fn r15_a_cancel_that_proves_nothing_needs_a_person() {
     let (mut scene, original) = approval(|_| {});
     let step = scene.refund(&original);
-    let RefundOutcome::NeedsOperator { why, charged, .. } = refund_outcome(scene.play(step, &[code(UNLISTED)]))
+    let RefundOutcome::NeedsOperator { why, charged, .. } =
+        refund_outcome(scene.play(step, &[code(UNLISTED)]))
     else {
         panic!()
     };
@@ -192,7 +197,8 @@ fn r15_a_cancel_that_proves_nothing_needs_a_person() {
 #[test]
 fn r16_a_repeated_cancel_tells_nothing_of_the_first() {
     for again in [In::Refused, code(DECLINED), code(UNLISTED)] {
-        let (mut scene, original) = approval(|policy| policy.net_cancel_settles_refund = SettlesRefund::Never);
+        let (mut scene, original) =
+            approval(|policy| policy.net_cancel_settles_refund = SettlesRefund::Never);
         let step = scene.refund(&original);
         drop(scene.play(step, &[In::Timeout]));
         let key = refund_key(&scene);
@@ -214,6 +220,33 @@ fn r17_a_refund_is_resumed_with_its_number() {
     let step = scene.resume_key(&key).unwrap();
     assert_eq!(refund_outcome(scene.play(step, &[voided()])), RefundOutcome::Refunded);
     assert_eq!(scene.verbs(), [Verb::Cancel, Verb::NetCancel]);
+}
+
+/// R16: an approval that was made elsewhere has no data for a net-cancel: an unanswered cancel needs a person,
+/// whatever the policy, also after a retry.
+#[test]
+fn r16_an_approval_made_elsewhere_is_never_net_cancelled() {
+    let mut scene = Scene::with(|policy| policy.net_cancel_settles_refund = SettlesRefund::Always);
+    let crate::product::Merchant::Simple(seller) = &scene.merchant;
+    let original = simple::Original {
+        number: NUMBER.parse().unwrap(),
+        amount: *order(NUMBER, 10_000).amount(),
+        instalment: Instalment::lump_sum(),
+        approval_number: "12345678".into(),
+        approval_date: KstDateTime::new("20261121120000").unwrap().date(),
+        van_number: None,
+    };
+    let original = original.record(seller, scene.now).unwrap();
+    let step = scene.refund(&original);
+    let step = scene.play(step, &[In::Timeout]);
+    assert!(matches!(refund_outcome(step), RefundOutcome::NeedsOperator { charged: Charged::Unknown, .. }));
+    let key = refund_key(&scene);
+    let row = scene.claim(&key);
+    let step = Step::Persist(crate::flow::retry(row, &scene.driver, scene.now).unwrap());
+    let step = scene.play(step, &[In::Reset]);
+    assert!(matches!(refund_outcome(step), RefundOutcome::NeedsOperator { .. }));
+    assert_eq!(scene.verbs(), [Verb::Cancel, Verb::Cancel]);
+    assert!(scene.sent[0].body.contains(r#""wcc":"G","cndTrxNo":"ORD-1""#));
 }
 
 /// R16: what is refunded must have ended approved, be ours, and be known well enough.

@@ -39,9 +39,13 @@ fn r10_every_net_cancel_has_the_same_body() {
 /// R13b, R13c: the first net-cancel goes at once; its success is confirmed after the quiet period.
 #[test]
 fn r13_an_early_success_is_confirmed_after_the_quiet_period() {
-    for (confirmation, closes) in
-        [(voided(), true), (code("0000"), true), (code(NOTHING), true), (code(ALREADY), true), (In::Reset, false)]
-    {
+    for (confirmation, closes) in [
+        (voided(), true),
+        (code("0000"), true),
+        (code(NOTHING), true),
+        (code(ALREADY), true),
+        (In::Reset, false),
+    ] {
         let mut scene = Scene::new();
         let step = scene.begin();
         let step = scene.play(step, &[In::Timeout, code("0000")]);

@@ -49,7 +49,8 @@ fn stored_rows() -> Vec<Row> {
     let step = refunds.begin();
     drop(refunds.play(step, &[approved(), In::Held]));
     let original = refunds.record();
-    for script in [&[][..], &[In::Timeout], &[In::Timeout, In::Reset], &[In::Timeout, code(NOTHING)], &[code(UNLISTED)]]
+    for script in
+        [&[][..], &[In::Timeout], &[In::Timeout, In::Reset], &[In::Timeout, code(NOTHING)], &[code(UNLISTED)]]
     {
         let mut scene = Scene::new();
         let step = scene.refund(&original);
@@ -206,7 +207,9 @@ fn r24_a_suspect_record_asks_the_books_first() {
     let mut scene = suspect(&[In::Timeout]);
     let step = scene.resume();
     assert!(matches!(step, Step::AskBooks(_)));
-    let Outcome::NeedsOperator { why, charged, .. } = outcome(scene.play(step, &[In::Held])) else { panic!() };
+    let Outcome::NeedsOperator { why, charged, .. } = outcome(scene.play(step, &[In::Held])) else {
+        panic!()
+    };
     assert_eq!((why, charged), (OperatorReason::JournalBehindBooks, Charged::Unknown));
     assert!(scene.sent.is_empty());
 

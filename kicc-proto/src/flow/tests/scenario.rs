@@ -13,8 +13,8 @@ use alloc::{
 use crate::{
     codes::{CodeSets, Codes, ResultCode},
     flow::{
-        Done, Driver, Ended, InFlight, Opening, Outcome, Persist, Policy, RefundOutcome, Settle, Step, Transmit,
-        Verdict, Wait, resume, table::Verb,
+        Done, Driver, Ended, InFlight, Opening, Outcome, Persist, Policy, RefundOutcome, Settle, Step,
+        Transmit, Verdict, Wait, resume, table::Verb,
     },
     journal::{
         Expect, Key, Kind, Product, Row, WriteError, Written,
@@ -109,9 +109,12 @@ pub(super) struct Sent {
 /// How the next write ends, where not well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
-    NotStored,
-    NotKnownStored,
-    NotKnownLost,
+    /// Known not stored.
+    Full,
+    /// Stored, and not known.
+    AnswerLost,
+    /// Not stored, and not known.
+    WriteLost,
 }
 
 pub(super) struct Scene {
@@ -158,12 +161,8 @@ pub(super) fn merchant(terminal: &str) -> Merchant {
 
 pub(super) fn order(number: &str, total: u64) -> simple::Order {
     let amount = Amount::new(Won(total), Parts { vat: Won(total / 11), ..Parts::default() }).unwrap();
-    simple::Order::new(
-        TransactionNumber::new(number).unwrap(),
-        amount,
-        TokenKey::new(TOKEN_KEY).unwrap(),
-    )
-    .user_data(UserData::new(USER_DATA).unwrap())
+    simple::Order::new(TransactionNumber::new(number).unwrap(), amount, TokenKey::new(TOKEN_KEY).unwrap())
+        .user_data(UserData::new(USER_DATA).unwrap())
 }
 
 pub(super) fn key_of(number: &str) -> Key {
@@ -262,9 +261,9 @@ impl Scene {
         let (row, expect) = (persist.row(), persist.expect());
         let result = match self.faults.pop_front().flatten() {
             None => Ok(self.store(row, expect)),
-            Some(Fault::NotStored) => Err(WriteError::NotStored("disk full".into())),
-            Some(Fault::NotKnownLost) => Err(WriteError::NotKnown("no answer".into())),
-            Some(Fault::NotKnownStored) => {
+            Some(Fault::Full) => Err(WriteError::NotStored("disk full".into())),
+            Some(Fault::WriteLost) => Err(WriteError::NotKnown("no answer".into())),
+            Some(Fault::AnswerLost) => {
                 self.store(row, expect);
                 Err(WriteError::NotKnown("no answer".into()))
             }
@@ -295,12 +294,12 @@ impl Scene {
                 if stored.revision == revision && stored.token == row.token => {}
             (_, stored) => return Written::Conflict(Box::new(stored.expect("a row is never gone").clone())),
         }
-        Record::of_row(&row).expect("what is written can be read");
         self.rows.insert(row.key.clone(), row);
         Written::Stored
     }
 
     /// R1, R18, R20: checks that exactly this message is written down, under our token, in a stage that sends it.
+    #[allow(clippy::result_large_err, reason = "the error is the next step, as in `Transmit::encode`")]
     pub fn encode(&mut self, transmit: Transmit) -> Result<InFlight, Step> {
         let (verb, key, token) = (transmit.verb(), transmit.key().clone(), transmit.token());
         self.drawn = self.drawn.wrapping_add(1);

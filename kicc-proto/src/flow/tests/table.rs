@@ -102,7 +102,8 @@ fn r7_unknown_closes_nothing() {
 #[test]
 fn r16_a_repeated_cancel_does_not_tell_of_the_first() {
     each(|stage, _, facts, row| {
-        let still_charged = matches!(row.action(), Action::Close(End::RefundRefused | End::RefundNotAttempted));
+        let still_charged =
+            matches!(row.action(), Action::Close(End::RefundRefused | End::RefundNotAttempted));
         assert!(!(stage == Stage::Refunding && facts.cancel_unclear && still_charged), "{row:?}");
     });
 }

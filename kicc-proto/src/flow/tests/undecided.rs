@@ -30,7 +30,7 @@ fn r18_known_not_stored_is_voided_and_the_merchant_is_not_told() {
     let mut scene = Scene::new();
     let step = scene.begin();
     let step = scene.play(step, &[]);
-    scene.faults.push_back(Some(Fault::NotStored));
+    scene.faults.push_back(Some(Fault::Full));
     let step = scene.play(step, &[approved()]);
     assert!(matches!(step, Step::InFlight(_)), "{step:?}");
     assert_eq!(scene.verbs(), [Verb::Approve, Verb::NetCancel]);
@@ -42,11 +42,11 @@ fn r18_known_not_stored_is_voided_and_the_merchant_is_not_told() {
 /// R18, R2: not known is settled first; the merchant is told when it turns out stored.
 #[test]
 fn r18_not_known_is_settled_before_the_merchant_is_told() {
-    for fault in [Fault::NotKnownStored, Fault::NotKnownLost] {
+    for fault in [Fault::AnswerLost, Fault::WriteLost] {
         let mut scene = Scene::new();
         let step = scene.begin();
         let step = scene.play(step, &[]);
-        scene.faults.extend([Some(fault), Some(Fault::NotStored)]);
+        scene.faults.extend([Some(fault), Some(Fault::Full)]);
         let step = scene.play(step, &[approved()]);
         let wait = waiting(step);
         assert_eq!(wait.reason(), WaitReason::Journal);
@@ -67,7 +67,7 @@ fn r18_refused_is_stored_before_the_cancel() {
     let settle = asking(scene.play(step, &[approved()]));
     let Step::Persist(persist) = settle.refuse(scene.now) else { panic!() };
     assert_eq!(scene.verbs(), [Verb::Approve]);
-    scene.faults.push_back(Some(Fault::NotStored));
+    scene.faults.push_back(Some(Fault::Full));
     let wait = waiting(scene.write(persist));
     assert_eq!(scene.record().stage, Stage::Undecided);
     let step = scene.wake(wait);
@@ -113,10 +113,7 @@ fn r15_a_refused_cancel_is_net_cancelled() {
     let step = scene.begin();
     let inputs = [approved(), In::NotHeld, code(DECLINED), code(DECLINED), code(DECLINED)];
     let step = scene.play(step, &inputs);
-    assert_eq!(
-        scene.verbs(),
-        [Verb::Approve, Verb::Cancel, Verb::NetCancel, Verb::Cancel, Verb::NetCancel]
-    );
+    assert_eq!(scene.verbs(), [Verb::Approve, Verb::Cancel, Verb::NetCancel, Verb::Cancel, Verb::NetCancel]);
     assert_eq!(scene.sent[1].body, scene.sent[3].body);
     assert!(matches!(outcome(scene.play(step, &[voided()])), Outcome::Reversed(_)));
 
@@ -124,7 +121,9 @@ fn r15_a_refused_cancel_is_net_cancelled() {
         let mut scene = Scene::with(|policy| policy.rescue_attempts = 3);
         let step = scene.begin();
         let inputs = [approved(), In::NotHeld, code(DECLINED), middle, code(DECLINED)];
-        let Outcome::NeedsOperator { charged, why, .. } = outcome(scene.play(step, &inputs)) else { panic!() };
+        let Outcome::NeedsOperator { charged, why, .. } = outcome(scene.play(step, &inputs)) else {
+            panic!()
+        };
         assert_eq!(charged, expected);
         assert!(matches!(why, OperatorReason::ProvesNothing(_)));
     }

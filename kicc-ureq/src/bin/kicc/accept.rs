@@ -35,7 +35,10 @@ impl AcceptStep for AcceptCommand {
         match self.run(question) {
             Ok(Some(status)) => answer(status.code()),
             Ok(None) => {
-                eprintln!("kicc: {number}: the accept command took longer than {:?}: cannot tell", self.time_limit);
+                eprintln!(
+                    "kicc: {number}: the accept command took longer than {:?}: cannot tell",
+                    self.time_limit
+                );
                 Answer::CannotTell
             }
             Err(error) => {

@@ -6,12 +6,7 @@ use std::{
 };
 
 use kicc_proto::wire::sign::{Sign, SignError};
-use kicc_ureq::{
-    Client,
-    client::Terminal,
-    http::Http,
-    journal::SqliteJournal,
-};
+use kicc_ureq::{Client, client::Terminal, http::Http, journal::SqliteJournal};
 
 use crate::{accept::AcceptCommand, config::Config, exit::Fail};
 
@@ -44,7 +39,8 @@ pub fn client(
 ) -> Result<Client, Fail> {
     let accept = match (on_approved, &config.accept) {
         (Some(command), configured) => {
-            let time_limit = configured.as_ref().map_or(crate::accept::TIME_LIMIT, |accept| accept.time_limit);
+            let time_limit =
+                configured.as_ref().map_or(crate::accept::TIME_LIMIT, |accept| accept.time_limit);
             Some(AcceptCommand { command, time_limit })
         }
         (None, configured) => configured.clone(),
@@ -113,6 +109,8 @@ pub fn existing_journal(path: &Path) -> Result<Arc<SqliteJournal>, Fail> {
 /// Says on standard error if the journal's mark could not follow (R24).
 pub fn warn_of_mark(journal: &SqliteJournal) {
     if let Some(trouble) = journal.mark_trouble() {
-        eprintln!("kicc: warning: the journal's mark is behind: {trouble}; a restore of its last writes would go unseen");
+        eprintln!(
+            "kicc: warning: the journal's mark is behind: {trouble}; a restore of its last writes would go unseen"
+        );
     }
 }

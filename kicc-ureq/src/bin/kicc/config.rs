@@ -17,7 +17,9 @@ use kicc_proto::{
     journal::Key,
     product::{self, Product},
     simple,
-    values::{BusinessNumber, ChannelId, Environment, Invalid, Secret, ServiceId, TerminalId, TransactionNumber},
+    values::{
+        BusinessNumber, ChannelId, Environment, Invalid, Secret, ServiceId, TerminalId, TransactionNumber,
+    },
     wire::{
         sign::{HmacSha256, Sign},
         token_key::{Aes256Cbc, Output},
@@ -189,7 +191,8 @@ impl Config {
     fn read(text: &str, folder: PathBuf, product: Option<&str>) -> Result<Config, String> {
         let table: Table = toml::from_str(text).map_err(|error| syntax(text, &error))?;
         check_keys(&table)?;
-        let file: File = table.try_into().map_err(|error: toml::de::Error| error.to_string().trim().to_owned())?;
+        let file: File =
+            table.try_into().map_err(|error: toml::de::Error| error.to_string().trim().to_owned())?;
         let product = product.or(file.product.as_deref()).unwrap_or(Product::Simple.as_str());
         if Product::from_name(product).is_none() {
             let names: Vec<&str> = Product::ALL.iter().map(|product| product.as_str()).collect();
@@ -253,7 +256,9 @@ impl Config {
             OutputName::Base64 => Output::Base64,
         };
         let cipher = Aes256Cbc::new(&raw(key, 32), &raw(iv, 16), output);
-        cipher.map(Some).map_err(|invalid| ConfigError(format!("[secrets] {} (as it is, or as hexadecimal digits)", plain(invalid))))
+        cipher.map(Some).map_err(|invalid| {
+            ConfigError(format!("[secrets] {} (as it is, or as hexadecimal digits)", plain(invalid)))
+        })
     }
 
     fn secrets(&self) -> Result<&Secrets, ConfigError> {
@@ -267,7 +272,9 @@ impl Config {
             (Some(env), None) => std::env::var(env).map_err(|error| {
                 failed(match error {
                     std::env::VarError::NotPresent => format!("the environment variable {env} is not set"),
-                    std::env::VarError::NotUnicode(_) => format!("the environment variable {env} is not UTF-8"),
+                    std::env::VarError::NotUnicode(_) => {
+                        format!("the environment variable {env} is not UTF-8")
+                    }
                 })
             })?,
             (None, Some(file)) => {
@@ -300,7 +307,9 @@ fn check_keys(file: &Table) -> Result<(), String> {
     for name in ["secret_key", "token_key"] {
         if secrets.get(name).is_some_and(|secret| !secret.is_table()) {
             // Not shown: it may be the secret itself.
-            return Err(format!("[secrets] {name} must be {{ env = \"...\" }} or {{ file = \"...\" }}: a secret does not stand in this file"));
+            return Err(format!(
+                "[secrets] {name} must be {{ env = \"...\" }} or {{ file = \"...\" }}: a secret does not stand in this file"
+            ));
         }
     }
     check_sections(file)
@@ -322,7 +331,9 @@ fn check_sections(file: &Table) -> Result<(), String> {
 
 /// The reader's message without the line that it quotes, which may hold a secret (R23).
 fn syntax(text: &str, error: &toml::de::Error) -> String {
-    let line = error.span().map(|span| text.as_bytes()[..span.start.min(text.len())].iter().filter(|b| **b == b'\n').count() + 1);
+    let line = error.span().map(|span| {
+        text.as_bytes()[..span.start.min(text.len())].iter().filter(|b| **b == b'\n').count() + 1
+    });
     match line {
         Some(line) => format!("line {line}: {}", error.message()),
         None => error.message().to_owned(),
@@ -340,7 +351,8 @@ fn http(
     let Some(network) = network else { return Ok(http) };
     if let Some(file) = network.ca_file {
         let path = folder.join(file);
-        let pem = fs::read(&path).map_err(|error| format!("[network] ca_file {}: {error}", path.display()))?;
+        let pem =
+            fs::read(&path).map_err(|error| format!("[network] ca_file {}: {error}", path.display()))?;
         http.ca_pem = Some(pem);
     }
     http.proxy = network.proxy;
@@ -380,7 +392,8 @@ fn policy(section: Option<PolicySection>) -> Result<(Policy, CodeSets), String> 
         UnlistedName::Settle => UnlistedCodes::Settle,
         UnlistedName::Decline => UnlistedCodes::Decline,
     };
-    policy.net_cancel_settles_refund = match section.net_cancel_settles_refund.unwrap_or(SettlesName::SameDay) {
+    policy.net_cancel_settles_refund = match section.net_cancel_settles_refund.unwrap_or(SettlesName::SameDay)
+    {
         SettlesName::SameDay => SettlesRefund::SameDay,
         SettlesName::Always => SettlesRefund::Always,
         SettlesName::Never => SettlesRefund::Never,
@@ -397,7 +410,9 @@ fn policy(section: Option<PolicySection>) -> Result<(Policy, CodeSets), String> 
 }
 
 fn codes(name: &str, texts: Option<Vec<String>>) -> Result<Vec<ResultCode>, String> {
-    let code = |text: &String| ResultCode::new(text).map_err(|invalid| format!("[policy] {name}: {}", plain(invalid)));
+    let code = |text: &String| {
+        ResultCode::new(text).map_err(|invalid| format!("[policy] {name}: {}", plain(invalid)))
+    };
     texts.iter().flatten().map(code).collect()
 }
 
@@ -482,7 +497,10 @@ mod tests {
             with("answer_timeout", "anwser_timeout = \"33s\""),
             "unknown key `anwser_timeout` in [policy]; did you mean `answer_timeout`?"
         );
-        assert_eq!(with("environment", "enviroment = \"test\""), "unknown key `enviroment`; did you mean `environment`?");
+        assert_eq!(
+            with("environment", "enviroment = \"test\""),
+            "unknown key `enviroment`; did you mean `environment`?"
+        );
         assert_eq!(
             with("backoff", "backoff = { frist = \"1s\" }"),
             "unknown key `frist` in [policy] backoff; did you mean `first`?"
@@ -505,7 +523,11 @@ mod tests {
     /// R23.
     #[test]
     fn r23_a_secret_in_the_file_is_refused_and_not_shown() {
-        for line in ["secret_key = \"HUNTER2\"", "secret_key = \"HUNTER2", "secret_key = { env = \"A\", = \"HUNTER2\" }"] {
+        for line in [
+            "secret_key = \"HUNTER2\"",
+            "secret_key = \"HUNTER2",
+            "secret_key = { env = \"A\", = \"HUNTER2\" }",
+        ] {
             let error = with("secret_key", line);
             assert!(!error.is_empty() && !error.contains("HUNTER2"), "{error}");
         }
@@ -530,7 +552,10 @@ mod tests {
         };
         assert_eq!(from("secret_key = { file = \"key\" }").unwrap().expose(), b"abc");
         let missing = from("secret_key = { env = \"KICC_NO_SUCH_VARIABLE\" }").unwrap_err().0;
-        assert_eq!(missing, "[secrets] secret_key: the environment variable KICC_NO_SUCH_VARIABLE is not set");
+        assert_eq!(
+            missing,
+            "[secrets] secret_key: the environment variable KICC_NO_SUCH_VARIABLE is not set"
+        );
         assert!(from("secret_key = { file = \"none\" }").unwrap_err().0.contains("none"));
         assert!(from("secret_key = {}").unwrap_err().0.contains("exactly one"));
     }

@@ -1,6 +1,7 @@
 //! `kicc journal`: the operator's tools.
 
 use std::{
+    collections::HashSet,
     io::{self, Write as _},
     path::PathBuf,
     sync::Arc,
@@ -11,7 +12,7 @@ use kicc_proto::{
     codes::Codes,
     flow::{Verdict, outcome::Resolution},
     journal::{
-        Journal, Kind, Listing, ReadError, Row, Standing,
+        Journal, Kind, Listing, Row, Standing,
         record::{Record, RecordError},
     },
     time::UnixMillis,
@@ -24,8 +25,9 @@ use crate::{
     client::{self, Files},
     exit::{Exit, Fail},
     result::{self, Format, Told},
+    timeline,
     times::{self, Span},
-    timeline, words,
+    words,
 };
 
 #[derive(Debug, clap::Subcommand)]
@@ -129,17 +131,21 @@ pub fn run(command: &Command) -> Result<Exit, Fail> {
     }
 }
 
-/// All rows of a listing.
-pub fn all(journal: &dyn Journal, which: Listing) -> Result<Vec<Row>, ReadError> {
+/// Every row of a listing, one page in memory at a time.
+pub fn each(
+    journal: &dyn Journal,
+    which: Listing,
+    mut look: impl FnMut(Row) -> Result<(), Fail>,
+) -> Result<(), Fail> {
     const PAGE: u32 = 500;
-    let mut rows: Vec<Row> = Vec::new();
+    let mut after = None;
     loop {
-        let after = rows.last().map(|row| (row.created_at, row.key.clone()));
         let page = journal.list(which, after.as_ref().map(|(at, key)| (*at, key)), PAGE)?;
         let full = page.len() == PAGE as usize;
-        rows.extend(page);
+        after = page.last().map(|row| (row.created_at, row.key.clone()));
+        page.into_iter().try_for_each(&mut look)?;
         if !full {
-            return Ok(rows);
+            return Ok(());
         }
     }
 }
@@ -175,7 +181,9 @@ impl<'a> Item<'a> {
             None => (None, "unknown"),
         };
         let why = match record {
-            Ok(record) => record.parked.as_ref().map(|parked| result::operator(&parked.why, parked.resolution.as_ref())),
+            Ok(record) => {
+                record.parked.as_ref().map(|parked| result::operator(&parked.why, parked.resolution.as_ref()))
+            }
             Err(error) => Some(error.to_string()),
         };
         Item {
@@ -212,20 +220,21 @@ fn list(args: &ListArgs) -> Result<Exit, Fail> {
             [(args.open, Listing::Open), (args.parked, Listing::Parked), (args.untold, Listing::Untold)];
         choices.into_iter().filter(|(chosen, _)| *chosen || !some).map(|(_, listing)| listing).collect()
     };
-    let mut rows = Vec::<Row>::new();
-    for listing in listings {
-        // A parked record may be untold too.
-        let more = all(&*journal, listing)?.into_iter();
-        let more: Vec<Row> = more.filter(|row| !rows.iter().any(|known| known.key == row.key)).collect();
-        rows.extend(more);
-    }
+    // A parked record may be untold too.
+    let mut seen = HashSet::new();
     let mut out = io::stdout();
-    for row in &rows {
-        let item = Item::new(row, &Record::of_row(row));
-        match args.output {
-            Format::Json => result::json(&item, &mut out)?,
-            Format::Text => writeln!(out, "{}", item.text(row))?,
-        }
+    for listing in listings {
+        each(&*journal, listing, |row| {
+            if !args.all && !seen.insert(row.key.clone()) {
+                return Ok(());
+            }
+            let item = Item::new(&row, &Record::of_row(&row));
+            match args.output {
+                Format::Json => result::json(&item, &mut out)?,
+                Format::Text => writeln!(out, "{}", item.text(&row))?,
+            }
+            Ok(())
+        })?;
     }
     for unreadable in journal.unreadable()? {
         eprintln!("kicc: warning: {} cannot be read and is left alone: {}", unreadable.key, unreadable.why);
@@ -235,10 +244,12 @@ fn list(args: &ListArgs) -> Result<Exit, Fail> {
 
 fn show(args: &ShowArgs) -> Result<Exit, Fail> {
     let journal = client::existing_journal(&args.journal)?;
-    let rows = all(&*journal, EVER)?;
     let mut out = io::stdout();
     let mut found = false;
-    for row in rows.iter().filter(|row| row.key.number == args.number) {
+    each(&*journal, EVER, |row| {
+        if row.key.number != args.number {
+            return Ok(());
+        }
         if std::mem::replace(&mut found, true) {
             writeln!(out)?;
         }
@@ -246,8 +257,8 @@ fn show(args: &ShowArgs) -> Result<Exit, Fail> {
             Kind::Approval => journal.refunds(&row.key)?,
             Kind::Refund => Vec::new(),
         };
-        timeline::write(row, &refunds, now(), &mut out)?;
-    }
+        Ok(timeline::write(&row, &refunds, now(), &mut out)?)
+    })?;
     if found { Ok(Exit::DONE) } else { Err(Fail::input(format!("nothing is known of {}", args.number))) }
 }
 

@@ -8,7 +8,9 @@ use std::{
 
 use kicc_proto::{
     simple::Order,
-    values::{Amount, AuthorizationId, Instalment, Invalid, Parts, TokenKey, TransactionNumber, UserData, Won},
+    values::{
+        Amount, AuthorizationId, Instalment, Invalid, Parts, TokenKey, TransactionNumber, UserData, Won,
+    },
     wire::{sign::Sign, token_key::Aes256Cbc},
 };
 use serde::{Deserialize, Deserializer};
@@ -33,7 +35,7 @@ pub struct Numbered {
     pub line: usize,
     /// The order.
     pub order: Order,
-    /// The same data again, later lines with this number are compared with it.
+    /// What later lines with the same number are compared with.
     data: Fields,
 }
 
@@ -136,8 +138,10 @@ impl Reader {
             (None, Some(id)) => {
                 let id = AuthorizationId::new(id).map_err(plain)?;
                 let cipher = self.cipher.as_ref();
-                let cipher = cipher.ok_or("authorization_id: needs [secrets] token_key in the configuration")?;
-                Order::authorised(number, amount, &id, cipher, &*self.signer).map_err(|error| error.to_string())?
+                let cipher =
+                    cipher.ok_or("authorization_id: needs [secrets] token_key in the configuration")?;
+                Order::authorised(number, amount, &id, cipher, &*self.signer)
+                    .map_err(|error| error.to_string())?
             }
             _ => return Err("token_key or authorization_id: exactly one of them must be there".into()),
         };
@@ -231,7 +235,11 @@ mod tests {
     fn all_fields_are_read() {
         let line = r#"{"number":"A1","amount":52000,"vat":4727,"service_charge":0,"tax_free":0,"instalment":"03",
             "token_key":"TOKEN","user_data":"일번"}"#;
-        let orders = read(&format!("{}\n\n{}", line.replace('\n', " "), r#"{"number":"A2","amount":1,"authorization_id":"AUTH"}"#));
+        let orders = read(&format!(
+            "{}\n\n{}",
+            line.replace('\n', " "),
+            r#"{"number":"A2","amount":1,"authorization_id":"AUTH"}"#
+        ));
         let orders = orders.ok().unwrap();
         assert_eq!(orders.iter().map(|order| order.line).collect::<Vec<_>>(), [1, 3]);
         assert_eq!(orders[0].order.amount().vat(), Won(4_727));
@@ -240,7 +248,8 @@ mod tests {
     /// R5: every field is checked, and the error names it. R23: no value is shown.
     #[test]
     fn r5_r23_bad_lines_name_field_and_limit_and_no_value() {
-        let with = |rest: &str| bad(&format!(r#"{{"number":"A1","amount":1000,"token_key":"SECRET"{rest}}}"#));
+        let with =
+            |rest: &str| bad(&format!(r#"{{"number":"A1","amount":1000,"token_key":"SECRET"{rest}}}"#));
         assert!(with(r#","vatt":1"#).contains("unknown field `vatt`"));
         assert!(with(r#","amount":1"#).contains("duplicate field `amount`"));
         assert!(with(r#","vat":1001"#).starts_with("vat: is above"));
@@ -251,7 +260,9 @@ mod tests {
         assert!(bad(r#"{"amount":1}"#).starts_with("number: is missing"));
         assert!(bad(r#"{"number":"A1","amount":0,"token_key":"T"}"#).starts_with("amount: must be from 1"));
         assert!(bad(r#"{"number":"A1","amount":-1,"token_key":"T"}"#).starts_with("amount: "));
-        assert!(bad(r#"{"number":"123456789012345678901","amount":1,"token_key":"T"}"#).contains("at most 20"));
+        assert!(
+            bad(r#"{"number":"123456789012345678901","amount":1,"token_key":"T"}"#).contains("at most 20")
+        );
         for secret in [
             r#""SECRET""#,
             r#"{"number":"A","amount":1,"token_key":["SECRET"]}"#,

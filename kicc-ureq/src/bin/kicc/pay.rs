@@ -224,7 +224,7 @@ fn perform(client: &Client, job: Job, events: &Sender<Event>) {
         early = Some(outcome.clone());
         let wait = client.wait(order.number(), None);
         if let Ok(Progress::Open(open)) = std::mem::replace(&mut result, wait) {
-            tell(Event::Early(Box::new(open), outcome));
+            tell(Event::Early(open, outcome));
         }
     }
     tell(Event::Ended { line, number: order.number().to_string(), result, early });

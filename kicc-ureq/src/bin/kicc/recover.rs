@@ -115,20 +115,21 @@ struct LeftAlone<'a> {
 
 impl<'a> Summary<'a> {
     fn new(report: &'a Report) -> Self {
-        let numbers = |keys: &'a [Key]| keys.iter().map(|key| key.number.as_str()).collect();
+        let number_of = |key: &'a Key| key.number.as_str();
         Summary {
             settled: report.settled,
             told_again: report.told_again,
-            parked: report.parked.iter().filter_map(number).collect(),
-            held: numbers(&report.held),
+            parked: report
+                .parked
+                .iter()
+                .filter_map(Settled::record)
+                .map(|record| number_of(&record.key))
+                .collect(),
+            held: report.held.iter().map(number_of).collect(),
             left_alone: report.left_alone.iter().map(|(number, why)| LeftAlone { number, why }).collect(),
-            still_open: numbers(&report.still_open),
+            still_open: report.still_open.iter().map(|open| number_of(&open.key)).collect(),
         }
     }
-}
-
-fn number(settled: &Settled) -> Option<&str> {
-    Some(settled.record()?.key.number.as_str())
 }
 
 fn text(report: &Report, codes: &Codes, out: &mut impl io::Write) -> io::Result<()> {

@@ -3,7 +3,7 @@
 use std::{io, io::Write as _, sync::Arc};
 
 use kicc_proto::values::TransactionNumber;
-use kicc_ureq::{Progress, client::Refund};
+use kicc_ureq::Progress;
 
 use crate::{
     client::{self, Files},
@@ -32,7 +32,7 @@ pub fn run(args: &Args) -> Result<Exit, Fail> {
     let client = client::client(&config, Arc::clone(&journal), None)?;
     let stopped = client.clone();
     signals::on_stop(move || stopped.stop())?;
-    let progress = client.refund(&Refund { original: args.number.clone() })?;
+    let progress = client.refund(&args.number)?;
     let mut out = io::stdout();
     Told::progress(&progress, args.number.as_str(), &config.policy.codes).write(args.output, &mut out)?;
     out.flush()?;

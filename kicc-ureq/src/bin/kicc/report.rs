@@ -73,11 +73,18 @@ pub fn run(args: &Args) -> Result<Exit, Fail> {
     let journal = client::existing_journal(&args.journal)?;
     let day = |day: Option<KstDate>| day.map_or(UnixMillis(i64::MAX as u64), |day| day.starts_at());
     let made = Listing::Made { from: args.date.starts_at(), until: day(args.date.next_day()) };
-    let mut report = Report::of(&journal::all(&*journal, made)?);
-    report.date = times::date(args.date);
-    report.still_open = left(&journal::all(&*journal, Listing::Open)?);
-    report.parked = left(&journal::all(&*journal, Listing::Parked)?);
+    let mut report = Report { date: times::date(args.date), ..Report::default() };
+    let each = |which, look: &mut dyn FnMut(&Row)| {
+        journal::each(&*journal, which, |row| {
+            look(&row);
+            Ok(())
+        })
+    };
+    each(made, &mut |row| report.count(row))?;
+    each(Listing::Open, &mut |row| report.still_open.push(Left::new(row)))?;
+    each(Listing::Parked, &mut |row| report.parked.push(Left::new(row)))?;
     report.unreadable += journal.unreadable()?.len();
+    report.settle();
     let mut out = io::stdout();
     match args.output {
         Format::Json => result::json(&report, &mut out)?,
@@ -87,30 +94,29 @@ pub fn run(args: &Args) -> Result<Exit, Fail> {
 }
 
 impl Report {
-    fn of(rows: &[Row]) -> Report {
-        let mut report = Report::default();
-        for row in rows {
-            let Ok(record) = Record::of_row(row) else {
-                report.unreadable += 1;
-                continue;
-            };
-            let verdict = record.verdict();
-            let name = match &verdict {
-                Some(Verdict::Approval(outcome)) => outcome.name(),
-                Some(Verdict::Refund(outcome)) => outcome.name(),
-                None => "open",
-            };
-            let table = match row.kind {
-                Kind::Approval => &mut report.approvals,
-                Kind::Refund => &mut report.refunds,
-            };
-            let sum = table.entry(name).or_default();
-            sum.count += 1;
-            sum.won += u128::from(record.amount.total().0);
-        }
+    fn count(&mut self, row: &Row) {
+        let Ok(record) = Record::of_row(row) else {
+            self.unreadable += 1;
+            return;
+        };
+        let verdict = record.verdict();
+        let name = match &verdict {
+            Some(Verdict::Approval(outcome)) => outcome.name(),
+            Some(Verdict::Refund(outcome)) => outcome.name(),
+            None => "open",
+        };
+        let table = match row.kind {
+            Kind::Approval => &mut self.approvals,
+            Kind::Refund => &mut self.refunds,
+        };
+        let sum = table.entry(name).or_default();
+        sum.count += 1;
+        sum.won += u128::from(record.amount.total().0);
+    }
+
+    fn settle(&mut self) {
         let won = |table: &BTreeMap<_, Sum>, name| table.get(name).map_or(0, |sum: &Sum| sum.won as i128);
-        report.net = won(&report.approvals, "approved") - won(&report.refunds, "refunded");
-        report
+        self.net = won(&self.approvals, "approved") - won(&self.refunds, "refunded");
     }
 
     fn text(&self, out: &mut impl Write) -> io::Result<()> {
@@ -118,7 +124,8 @@ impl Report {
         for (title, table) in [("approvals", &self.approvals), ("refunds", &self.refunds)] {
             writeln!(out, "\n{title}")?;
             for (name, Sum { count, won }) in table {
-                let won = u64::try_from(*won).map_or_else(|_| format!("{won} won"), |won| words::won(Won(won)));
+                let won =
+                    u64::try_from(*won).map_or_else(|_| format!("{won} won"), |won| words::won(Won(won)));
                 writeln!(out, "  {name:<14}  {count:>8}  {won:>20}")?;
             }
             if table.is_empty() {
@@ -126,7 +133,9 @@ impl Report {
             }
         }
         writeln!(out, "\napproved less refunded: {} won", self.net)?;
-        for (title, list) in [("still open, of any day", &self.still_open), ("waiting for a person, of any day", &self.parked)] {
+        for (title, list) in
+            [("still open, of any day", &self.still_open), ("waiting for a person, of any day", &self.parked)]
+        {
             writeln!(out, "\n{title}: {}", list.len())?;
             for Left { number, kind, made_at, amount, charged } in list {
                 let amount = amount.map(|won| words::won(Won(won))).unwrap_or_default();
@@ -140,8 +149,8 @@ impl Report {
     }
 }
 
-fn left(rows: &[Row]) -> Vec<Left> {
-    let left = |row: &Row| {
+impl Left {
+    fn new(row: &Row) -> Left {
         let record = Record::of_row(row).ok();
         let charged = match record.as_ref().and_then(Record::verdict) {
             Some(Verdict::Approval(outcome)) => outcome.charged().as_str(),
@@ -155,6 +164,5 @@ fn left(rows: &[Row]) -> Vec<Left> {
             amount: record.map(|record| record.amount.total().0),
             charged,
         }
-    };
-    rows.iter().map(left).collect()
+    }
 }

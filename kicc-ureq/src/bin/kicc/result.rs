@@ -121,12 +121,20 @@ impl<'a> Told<'a> {
     /// Of an end. `number` is the one that was asked for, where nothing was ever recorded.
     pub fn settled(settled: &'a Settled, number: &'a str, codes: &Codes) -> Told<'a> {
         match settled.verdict() {
-            Verdict::Approval(outcome) => {
-                Told::Approval(Box::new(Line::ended(outcome, settled.record(), number, settled.repeat(), codes)))
-            }
-            Verdict::Refund(outcome) => {
-                Told::Refund(Box::new(RefundLine::ended(outcome, settled.record(), number, settled.repeat(), codes)))
-            }
+            Verdict::Approval(outcome) => Told::Approval(Box::new(Line::ended(
+                outcome,
+                settled.record(),
+                number,
+                settled.repeat(),
+                codes,
+            ))),
+            Verdict::Refund(outcome) => Told::Refund(Box::new(RefundLine::ended(
+                outcome,
+                settled.record(),
+                number,
+                settled.repeat(),
+                codes,
+            ))),
         }
     }
 
@@ -354,7 +362,9 @@ impl<'a> ApprovalLine<'a> {
     fn text(&self) -> String {
         let parts = [
             self.approval_number.map(|number| format!("approval {number}")),
-            self.approved_at.as_ref().map(|at| format!("at {}", at.replace('T', " ").replace("+09:00", " KST"))),
+            self.approved_at
+                .as_ref()
+                .map(|at| format!("at {}", at.replace('T', " ").replace("+09:00", " KST"))),
             self.issuer_name.map(str::to_owned),
             self.card.map(str::to_owned),
         ];
@@ -378,8 +388,10 @@ fn columns(
     out: &mut impl Write,
 ) -> io::Result<()> {
     let amount = person.amount.map(words::won).unwrap_or_default();
-    let details: Vec<&str> = details.iter().map(|detail| detail.trim()).filter(|detail| !detail.is_empty()).collect();
-    let line = format!("{number:<20}  {outcome:<14}  charged: {charged:<7}  {amount:>15}  {}", details.join("; "));
+    let details: Vec<&str> =
+        details.iter().map(|detail| detail.trim()).filter(|detail| !detail.is_empty()).collect();
+    let line =
+        format!("{number:<20}  {outcome:<14}  charged: {charged:<7}  {amount:>15}  {}", details.join("; "));
     writeln!(out, "{}", line.trim_end())
 }
 
@@ -457,7 +469,10 @@ mod tests {
         let declined = Outcome::Declined(Said { code: "8521".into(), message: "한도초과".into() });
         let text = ended(&declined, Format::Text);
         assert!(text.starts_with("ORD_1                 declined        charged: no "), "{text}");
-        assert!(text.contains("8521 한도초과") && text.contains("charge less, or ask for another card"), "{text}");
+        assert!(
+            text.contains("8521 한도초과") && text.contains("charge less, or ask for another card"),
+            "{text}"
+        );
         assert!(ended(&declined, Format::Json).contains(r#""code":"8521","message":"한도초과""#));
     }
 

@@ -103,7 +103,8 @@ fn help() -> String {
     for row in faults::table().filter(|row| row.stage != Stage::Door) {
         let marker = row.marker().unwrap_or_default();
         let magic = row.magic().map(|magic| magic.to_string()).unwrap_or_default();
-        text += &format!("  {:<22} {marker:<14} {magic:<5} {:<15} {}\n", row.name, row.end.as_str(), row.what);
+        text +=
+            &format!("  {:<22} {marker:<14} {magic:<5} {:<15} {}\n", row.name, row.end.as_str(), row.what);
     }
     text
 }

@@ -73,13 +73,17 @@ fn happening(what: &Happening, kind: Kind) -> String {
         Happening::Made if kind == Kind::Refund => "the refund was written down".into(),
         Happening::Made => "the order was written down".into(),
         Happening::Sending(Verb::Approve, _) => "about to send the approval request, once".into(),
-        Happening::Sending(verb, count) => format!("about to send the {} (message {count})", words::verb(*verb)),
+        Happening::Sending(verb, count) => {
+            format!("about to send the {} (message {count})", words::verb(*verb))
+        }
         Happening::Succeeded(Verb::Approve) => "the gateway approved".into(),
         Happening::Succeeded(verb) => format!("the {} succeeded", words::verb(*verb)),
         Happening::Answered(verb, said) => {
             format!("the {} was answered with {}", words::verb(*verb), words::said_text(said))
         }
-        Happening::Unclear(verb, why) => format!("no trustworthy answer to the {}: {why}", words::verb(*verb)),
+        Happening::Unclear(verb, why) => {
+            format!("no trustworthy answer to the {}: {why}", words::verb(*verb))
+        }
         Happening::NotSent(verb, why) => {
             format!("the {} never left: {}", words::verb(*verb), words::not_sent(*why))
         }
@@ -87,7 +91,9 @@ fn happening(what: &Happening, kind: Kind) -> String {
         Happening::Held => "the shop's books hold it".into(),
         Happening::NotHeld => "the shop's books do not hold it".into(),
         Happening::CannotTell => "the shop could not tell whether its books hold it".into(),
-        Happening::NotRecorded => "the approval could not be written down; nobody was told, and it is undone".into(),
+        Happening::NotRecorded => {
+            "the approval could not be written down; nobody was told, and it is undone".into()
+        }
         Happening::Resumed(holder) => {
             format!("another worker went on with it ({}...)", holder.get(..8).unwrap_or(holder))
         }
@@ -185,9 +191,10 @@ fn advice(row: &Row, record: &Record, now: UnixMillis) -> Vec<String> {
             ];
             let approval = record.approval.as_ref().and_then(|approval| approval.approval_number.as_ref());
             lines.extend(approval.map(|approval| format!("    approval number {approval}")));
-            let retry = times::stamp(record.rescue.last_deadline);
+            let last = record.rescue.last_deadline;
+            let from = if now < last { format!(" (from {} on)", times::stamp(last)) } else { String::new() };
             lines.extend([
-                format!("2. Say what you have seen (from {retry} on); that is final:"),
+                format!("2. Say what you have seen{from}; that is final:"),
                 format!(
                     "    kicc journal resolve {number} --charged yes|no --note \"...\" --config FILE --journal FILE"
                 ),
@@ -198,7 +205,10 @@ fn advice(row: &Row, record: &Record, now: UnixMillis) -> Vec<String> {
             lines
         }
         Standing::Closed if !row.told => {
-            vec!["Nobody was told of its end. Recovery tells it:".into(), "    kicc recover --config FILE --journal FILE".into()]
+            vec![
+                "Nobody was told of its end. Recovery tells it:".into(),
+                "    kicc recover --config FILE --journal FILE".into(),
+            ]
         }
         Standing::Closed => vec!["Nothing: it has ended, and was told.".into()],
     }

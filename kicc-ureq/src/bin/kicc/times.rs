@@ -15,7 +15,8 @@ impl std::str::FromStr for Span {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Span, String> {
-        let bad = || format!("{text:?} is no time span such as \"350ms\", \"33s\", \"5m\", \"24h\" or \"90d\"");
+        let bad =
+            || format!("{text:?} is no time span such as \"350ms\", \"33s\", \"5m\", \"24h\" or \"90d\"");
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
         let (number, unit) = text.split_at(digits);
         let scale = match unit.trim_start() {
@@ -107,7 +108,8 @@ mod tests {
         assert_eq!(millis("5m"), Some(300_000));
         assert_eq!(millis("24h"), Some(86_400_000));
         assert_eq!(millis("90d"), Some(7_776_000_000));
-        for bad in ["", "s", "33", "-1s", "1.5s", "33 sec", "99999999999999999999s", "18446744073709551615d"] {
+        for bad in ["", "s", "33", "-1s", "1.5s", "33 sec", "99999999999999999999s", "18446744073709551615d"]
+        {
             assert_eq!(millis(bad), None, "{bad}");
         }
     }

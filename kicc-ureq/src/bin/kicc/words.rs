@@ -57,6 +57,7 @@ pub fn open(reason: OpenReason) -> &'static str {
         OpenReason::Backoff => "the gateway did not answer, or proved nothing; it is asked again",
         OpenReason::Merchant => "the merchant's books could not tell; they are asked again",
         OpenReason::Journal => "the journal does not take it; it is tried again",
+        OpenReason::NobodyDecides => "approved; it waits for the accept step, which is not configured here",
         OpenReason::InHand => "a worker has it in hand",
         _ => "for a reason that this version cannot name",
     }
@@ -69,6 +70,7 @@ pub fn open_name(reason: OpenReason) -> &'static str {
         OpenReason::Backoff => "backoff",
         OpenReason::Merchant => "merchant",
         OpenReason::Journal => "journal",
+        OpenReason::NobodyDecides => "nobody_decides",
         OpenReason::InHand => "in_hand",
         _ => "other",
     }

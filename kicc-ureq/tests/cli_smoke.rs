@@ -1,0 +1,363 @@
+//! The `kicc` command from the outside: each subcommand once, against an embedded VAN.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+use kicc_testkit::van::{Van, VanConfig};
+use serde_json::Value;
+use tempfile::TempDir;
+
+const SECRET: &str = "SECRET_THAT_NOBODY_SEES";
+const TOKEN: &str = "TOKEN_THAT_NOBODY_SEES";
+
+/// A shop with a VAN of its own.
+struct Shop {
+    van: Van,
+    folder: TempDir,
+}
+
+impl Shop {
+    fn new() -> Shop {
+        Self::with("")
+    }
+
+    /// `policy`: further lines of that section.
+    fn with(policy: &str) -> Shop {
+        let van = Van::start(VanConfig {
+            late: Duration::from_millis(100),
+            secret_key: SECRET.into(),
+            ..VanConfig::default()
+        })
+        .unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let config = format!(
+            "environment = \"test\"\nbase_url = \"{}\"\n[merchant]\nterminal_id = \"T123456789\"\nservice_id = \
+             \"SVC_SIMPLE\"\nbusiness_number = \"1234567890\"\nchannel_id = \"CH_A1B2C3D4\"\n[secrets]\nsecret_key = {{ env = \
+             \"KICC_SECRET_KEY\" }}\n[policy]\nanswer_timeout = \"400ms\"\nquiet_period = \"400ms\"\nbackoff = {{ first = \
+             \"20ms\", cap = \"200ms\" }}\n{policy}\n",
+            van.base_url()
+        );
+        fs::write(folder.path().join("kicc.toml"), config).unwrap();
+        Shop { van, folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn command(&self, words: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kicc"));
+        command.args(words.split_whitespace()).current_dir(self.folder.path()).env("KICC_SECRET_KEY", SECRET);
+        command
+    }
+
+    /// Runs `kicc WORDS`; whatever it prints, no secret is in it (R23).
+    fn kicc(&self, words: &str) -> Ran {
+        Ran::new(self.command(words).output().unwrap())
+    }
+
+    fn pay(&self, more: &str) -> Ran {
+        self.kicc(&format!("pay --config kicc.toml --journal j --orders orders --output json {more}"))
+    }
+
+    fn orders(&self, numbers: &[&str]) {
+        fs::write(self.path("orders"), numbers.iter().map(|number| order(number)).collect::<String>())
+            .unwrap();
+    }
+}
+
+fn order(number: &str) -> String {
+    format!("{{\"number\":\"{number}\",\"amount\":52000,\"vat\":4727,\"token_key\":\"{TOKEN}\"}}\n")
+}
+
+struct Ran {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Ran {
+    fn new(output: Output) -> Ran {
+        let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
+        for secret in [SECRET, TOKEN] {
+            assert!(!out.contains(secret) && !err.contains(secret), "a secret was printed:\n{out}\n{err}");
+        }
+        Ran { code: output.status.code(), out, err }
+    }
+
+    fn lines(&self) -> Vec<Value> {
+        self.out
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{}", self.out)))
+            .collect()
+    }
+
+    fn line(&self, number: &str) -> Value {
+        let line = self.lines().into_iter().find(|line| line["number"] == number);
+        line.unwrap_or_else(|| panic!("no line of {number}\n{}{}", self.out, self.err))
+    }
+
+    #[track_caller]
+    fn ends(self, code: i32) -> Ran {
+        assert_eq!(self.code, Some(code), "\n{}{}", self.out, self.err);
+        self
+    }
+}
+
+/// R3: a finished file sends nothing when it is run again, and prints the same outcomes with `repeat`.
+#[test]
+fn r3_orders_are_paid_told_and_known() {
+    let shop = Shop::new();
+    shop.orders(&["A1", "Xdec-0001", "Xhanga-0001"]);
+    let first = shop.pay("").ends(12);
+    assert_eq!(first.line("A1")["outcome"], "approved");
+    assert_eq!(first.line("A1")["approval"]["amount_stated"], "not_stated");
+    assert_eq!(first.line("Xdec-0001")["code"], "8521");
+    assert_eq!(first.line("Xhanga-0001")["charged"], "no");
+    let approvals = shop.van.counts().approvals;
+    let again = shop.pay("").ends(12);
+    assert_eq!(shop.van.counts().approvals, approvals);
+    for mut line in first.lines() {
+        assert_eq!(line["repeat"], false);
+        line["repeat"] = true.into();
+        assert_eq!(again.line(line["number"].as_str().unwrap()), line);
+    }
+
+    let status = shop.kicc("status A1 --config kicc.toml --journal j --output json").ends(0);
+    assert_eq!(status.line("A1")["charged"], "yes");
+    shop.kicc("status NONE --config kicc.toml --journal j").ends(2);
+    shop.kicc("recover --config kicc.toml --journal j").ends(0);
+    let list = shop.kicc("journal list --all --journal j --output json").ends(0);
+    assert_eq!(list.lines().len(), 3);
+    assert_eq!(shop.kicc("journal list --journal j").ends(0).out, "");
+    let show = shop.kicc("journal show Xhanga-0001 --journal j").ends(0).out;
+    assert!(show.contains("about to send the approval request, once"), "{show}");
+    assert!(show.contains("no answer in time") && show.contains("the customer is NOT charged"), "{show}");
+    assert_eq!(
+        shop.kicc("journal prune --older-than 0s --journal j").ends(0).out.split(' ').nth(1),
+        Some("3")
+    );
+    assert!(shop.pay("").ends(2).line("A1")["error"].as_str().unwrap().contains("used before"));
+}
+
+#[test]
+fn a_refund_has_outcomes_and_exit_codes_of_its_own() {
+    let shop = Shop::new();
+    shop.orders(&["A1", "Xdec-0001"]);
+    shop.pay("").ends(10);
+    let refund = "refund --config kicc.toml --journal j --output json --number";
+    let first = shop.kicc(&format!("{refund} A1")).ends(0).line("A1");
+    assert_eq!((&first["outcome"], &first["charged"]), (&"refunded".into(), &"no".into()));
+    let second = shop.kicc(&format!("{refund} A1")).ends(0).line("A1");
+    assert_eq!((&second["repeat"], &second["refund_number"]), (&true.into(), &first["refund_number"]));
+    assert!(!shop.van.ledger().standing("A1"));
+    let nothing = shop.kicc(&format!("{refund} Xdec-0001")).ends(2);
+    assert!(nothing.err.contains("nothing to refund"), "{}", nothing.err);
+    let status = shop.kicc("status A1 --config kicc.toml --journal j --output json").ends(0);
+    assert_eq!(status.lines().len(), 2);
+
+    let today = status.lines()[0]["approval"]["approved_at"].as_str().unwrap()[..10].to_owned();
+    let report =
+        shop.kicc(&format!("report --date {today} --journal j --output json")).ends(0).lines().remove(0);
+    assert_eq!(report["approvals"]["approved"]["won"], 52_000);
+    assert_eq!(report["refunds"]["refunded"]["count"], 1);
+    assert_eq!(report["net"], 0);
+    assert!(shop.kicc(&format!("report --date {today} --journal j")).ends(0).out.contains("declined"));
+}
+
+/// R5: every bad line is named, and nothing is sent.
+#[test]
+fn r5_one_bad_line_stops_the_whole_file() {
+    let shop = Shop::new();
+    fs::write(shop.path("orders"), order("A1") + "{\"number\":\"A2\"}\n" + &order("B|1")).unwrap();
+    let ran = shop.pay("").ends(2);
+    assert!(ran.err.contains("line 2: \"A2\": amount: is missing"), "{}", ran.err);
+    assert!(ran.err.contains("line 3: \"B|1\": transaction number"), "{}", ran.err);
+    assert_eq!((ran.out.as_str(), shop.van.counts().approvals), ("", 0));
+}
+
+#[test]
+fn a_wrong_configuration_names_the_nearest_right_key() {
+    let shop = Shop::with("quite_period = \"1s\"");
+    shop.orders(&["A1"]);
+    let ran = shop.pay("").ends(2);
+    assert!(ran.err.contains("did you mean `quiet_period`?"), "{}", ran.err);
+    let no_key = Shop::new();
+    no_key.orders(&["A1"]);
+    let mut command = no_key.command("pay --config kicc.toml --journal j --orders orders");
+    let ran = Ran::new(command.env_remove("KICC_SECRET_KEY").output().unwrap()).ends(2);
+    assert!(ran.err.contains("KICC_SECRET_KEY is not set"), "{}", ran.err);
+}
+
+#[test]
+fn a_stream_answers_line_by_line() {
+    let shop = Shop::new();
+    let mut child = shop
+        .command("pay --config kicc.toml --journal j --orders - --stream --output json")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = child.stdin.take().unwrap();
+    let mut answers = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut ask = |line: &str| -> Value {
+        input.write_all(line.as_bytes()).unwrap();
+        serde_json::from_str(&answers.next().unwrap().unwrap()).unwrap()
+    };
+    assert_eq!(ask(&order("A1"))["outcome"], "approved");
+    let bad = ask("{\"number\":\"A2\",\"amount\":0}\n");
+    assert_eq!((&bad["line"], &bad["number"]), (&2.into(), &"A2".into()));
+    assert!(bad["error"].as_str().unwrap().starts_with("amount: "), "{bad}");
+    assert_eq!(ask(&order("A1"))["repeat"], true);
+    drop(input);
+    assert_eq!(child.wait().unwrap().code(), Some(2));
+}
+
+/// R19.
+#[test]
+fn r19_the_accept_command_decides() {
+    let shop = Shop::new();
+    fs::write(
+        shop.path("accept"),
+        "cat > asked.$KICC_NUMBER; test $KICC_AMOUNT = 52000 && test $KICC_NUMBER != A2 || exit 10",
+    )
+    .unwrap();
+    shop.orders(&["A1", "A2"]);
+    let mut command =
+        shop.command("pay --config kicc.toml --journal j --orders orders --output json --on-approved");
+    let ran = Ran::new(command.arg("sh accept").output().unwrap()).ends(12);
+    assert_eq!(ran.line("A1")["outcome"], "approved");
+    assert_eq!(ran.line("A2")["outcome"], "reversed");
+    let ledger = shop.van.ledger();
+    assert!(ledger.standing("A1") && !ledger.standing("A2"));
+    let asked = fs::read_to_string(shop.path("asked.A1")).unwrap();
+    let asked: Value = serde_json::from_str(&asked).unwrap();
+    assert_eq!((&asked["question"], &asked["amount"]), (&"approved".into(), &52_000.into()));
+    assert_eq!(asked["approval"]["approval_number"].as_str().unwrap().len(), 8);
+}
+
+/// R13d.
+#[test]
+fn r13d_a_reversal_can_be_told_early_and_is_still_confirmed() {
+    let shop = Shop::with("report_reversal = \"first_success\"");
+    shop.orders(&["Xhanga-0001"]);
+    let ran = shop.pay("").ends(12);
+    assert_eq!(ran.lines().len(), 1, "{}", ran.out);
+    assert_eq!(ran.line("Xhanga-0001")["confirmed"], false);
+    assert_eq!(shop.van.ledger().entry("Xhanga-0001").unwrap().net_cancels, 2);
+    assert_eq!(shop.kicc("journal list --journal j").ends(0).out, "");
+}
+
+/// What stops is left to recovery, and said so; a parked record waits for a person.
+#[test]
+fn a_stopped_run_is_recovered_and_a_parked_record_resolved() {
+    let shop = Shop::with("rescue_attempts = 3");
+    shop.orders(&["Xhanga_never-0001", "Xrsta-0001"]);
+    let child = spawn(shop.command("pay --config kicc.toml --journal j --orders orders --output json"));
+    wait_until(|| shop.van.counts().net_cancels > 0);
+    signal(&child, "TERM");
+    let stopped = Ran::new(child.wait_with_output().unwrap()).ends(75);
+    assert!(stopped.err.contains("`kicc recover` goes on with"), "{}", stopped.err);
+    let parked = shop.kicc("recover --config kicc.toml --journal j --output json").ends(13);
+    assert_eq!(parked.line("Xhanga_never-0001")["code"], "7777");
+    assert_eq!(parked.lines().pop().unwrap()["parked"][0], "Xhanga_never-0001");
+    let show = shop.kicc("journal show Xhanga_never-0001 --journal j").ends(0).out;
+    assert!(
+        show.contains("NOBODY KNOWS") && show.contains("kicc journal resolve Xhanga_never-0001"),
+        "{show}"
+    );
+    shop.kicc("recover --retry Xhanga_never-0001 --config kicc.toml --journal j").ends(13);
+    let resolve = "journal resolve Xhanga_never-0001 --charged yes --note seen --config kicc.toml --journal j --output json";
+    let resolved = wait_for(|| Some(shop.kicc(resolve)).filter(|ran| ran.code == Some(0)));
+    assert_eq!(resolved.line("Xhanga_never-0001")["charged"], "yes");
+    shop.kicc("recover --config kicc.toml --journal j").ends(0);
+}
+
+/// R22: what could not be written does not count as told.
+#[test]
+fn r22_an_outcome_that_nobody_read_is_told_again() {
+    let shop = Shop::new();
+    shop.orders(&["A1"]);
+    let mut child = spawn(shop.command("pay --config kicc.toml --journal j --orders orders"));
+    drop(child.stdout.take());
+    Ran::new(child.wait_with_output().unwrap()).ends(74);
+    let told = shop.kicc("recover --config kicc.toml --journal j --output json").ends(0);
+    assert_eq!(told.line("A1")["outcome"], "approved");
+    assert_eq!(told.lines().pop().unwrap()["told_again"], 1);
+}
+
+/// R24.
+#[test]
+fn r24_a_restored_journal_wants_a_new_prefix() {
+    let shop = Shop::new();
+    shop.orders(&["A1"]);
+    shop.pay("").ends(0);
+    shop.kicc("journal restored --prefix A --journal j").ends(2);
+    shop.kicc("journal restored --prefix R2- --journal j").ends(0);
+    shop.orders(&["A2", "R2-1"]);
+    let ran = shop.pay("").ends(2);
+    assert!(ran.line("A2")["error"].as_str().unwrap().contains("must begin with R2-"));
+    assert_eq!(ran.line("R2-1")["outcome"], "approved");
+}
+
+#[test]
+fn the_sandbox_serves_the_merchant_of_a_configuration() {
+    let shop = Shop::new();
+    let mut sandbox = shop
+        .command("sandbox --listen 127.0.0.1:0 --config kicc.toml --faults")
+        .args(["number=F* fault=decline"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(sandbox.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let url = line.trim().strip_prefix("listening on ").unwrap();
+    let config = fs::read_to_string(shop.path("kicc.toml")).unwrap();
+    fs::write(shop.path("kicc.toml"), config.replace(&shop.van.base_url(), url)).unwrap();
+    shop.orders(&["A1", "F1"]);
+    let ran = shop.pay("").ends(10);
+    assert_eq!(ran.line("F1")["outcome"], "declined");
+    signal(&sandbox, "TERM");
+    assert_eq!(sandbox.wait().unwrap().code(), Some(0));
+    let mut last = String::new();
+    sandbox.stderr.unwrap().read_to_string(&mut last).unwrap();
+    assert!(last.contains("violations of the protocol: 0"), "{last}");
+    assert!(shop.kicc("sandbox --help").ends(0).out.contains("Xhanga-"));
+}
+
+#[test]
+fn a_small_storm_agrees() {
+    let shop = Shop::new();
+    let ran = shop.kicc("storm --orders 16 --scale 60").ends(0);
+    assert!(ran.out.contains("0 lost, 0 doubled, 0 for a person"), "{}", ran.out);
+}
+
+fn spawn(mut command: Command) -> Child {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+}
+
+fn wait_until(done: impl Fn() -> bool) {
+    wait_for(|| done().then_some(()));
+}
+
+fn wait_for<T>(look: impl Fn() -> Option<T>) -> T {
+    let end = Instant::now() + Duration::from_secs(20);
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < end, "waited in vain");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
