@@ -315,7 +315,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn r06_a_code_is_four_letters_or_digits(text in "[A-Za-z0-9]{3,5}|\\PC{0,5}|[ 0-9]{4}") {
+        fn r6_a_code_is_four_letters_or_digits(text in "[A-Za-z0-9]{3,5}|\\PC{0,5}|[ 0-9]{4}") {
             let fine = text.len() == 4 && text.chars().all(|c| c.is_ascii_alphanumeric());
             let code = ResultCode::new(&text);
             prop_assert_eq!(code.is_ok(), fine);

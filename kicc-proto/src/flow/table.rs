@@ -408,7 +408,9 @@ fn refunding(event: Event, facts: &Facts) -> Row {
         Event::Declined if !facts.cancel_unclear => Row::RefundDeclined,
         Event::NotSent if !facts.cancel_unclear => Row::RefundNotSent,
         Event::Unlisted if !facts.cancel_unclear && !facts.settle_unlisted => Row::RefundUnlistedTaken,
-        Event::ProvesNothing | Event::NothingStands | Event::Declined | Event::Unlisted if !facts.has_query => {
+        Event::ProvesNothing | Event::NothingStands | Event::Declined | Event::Unlisted
+            if !facts.has_query =>
+        {
             Row::RefundUnproven
         }
         _ if facts.refund_settles && facts.may_try_again => Row::RefundLost,

@@ -132,9 +132,7 @@ impl Wait {
             Held::Life(life, Resume::Ask) => Step::Settle(Settle { life }),
             Held::Life(life, Resume::AskBooks) => Step::AskBooks(AskBooks { life }),
             Held::Life(life, Resume::Pending) => match life.record.pending {
-                Pending::Backoff(verb) | Pending::Quiet(verb) | Pending::Message(verb) => {
-                    life.due(verb, now)
-                }
+                Pending::Backoff(verb) | Pending::Quiet(verb) | Pending::Message(verb) => life.due(verb, now),
                 Pending::Nothing => {
                     let verb = life.rules().rescue();
                     life.due(verb, now)

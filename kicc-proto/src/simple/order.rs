@@ -7,11 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::messages;
 use crate::{
     flow::{self, Opening, Persist},
-    journal::{
-        Key, Kind,
-        record::Record,
-        short_hash,
-    },
+    journal::{Key, Kind, record::Record, short_hash},
     product::{self, Payload, Product},
     time::{Now, UnixMillis},
     values::{

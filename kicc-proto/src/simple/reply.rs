@@ -74,9 +74,7 @@ fn try_read(verb: Verb, record: &Record, reply: Reply<'_>, policy: &Policy) -> R
                 },
                 ..approval
             })),
-            Verb::NetCancel | Verb::Cancel => {
-                Reading::Voided { card: approval.masked_card.is_some() }
-            }
+            Verb::NetCancel | Verb::Cancel => Reading::Voided { card: approval.masked_card.is_some() },
         });
     }
     Ok(match (verb, policy.codes.class(code)) {

@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn r05_amounts_have_limits() {
+    fn r5_amounts_have_limits() {
         let range = Err(Problem::OutOfRange { least: 1, most: 999_999_999_999 }.of("amount"));
         assert_eq!(Amount::new(Won(0), Parts::default()), range);
         assert_eq!(Amount::new(Won(1_000_000_000_000), Parts::default()), range);
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn r05_parts_are_never_above_the_total() {
+    fn r5_parts_are_never_above_the_total() {
         assert!(Amount::new(Won(100), parts(50, 25, 25)).is_ok());
         let above = |field| Err(Problem::AboveTotal.of(field));
         assert_eq!(Amount::new(Won(100), parts(101, 0, 0)), above("vat"));

@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn r05_nothing_is_replaced() {
+    fn r5_nothing_is_replaced() {
         let text = "A가🙂";
         assert_eq!(Charset::EucKr.encode("A가"), Ok(vec![0x41, 0xb0, 0xa1]));
         let refused = Problem::NotEncodable { at: 4, character: '🙂', charset: Charset::EucKr };

@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn r06_only_a_long_number_may_come_back_cut() {
+    fn r6_only_a_long_number_may_come_back_cut() {
         let short = TransactionNumber::new("ORD_20231225_0001").unwrap();
         assert!(short.echoes("ORD_20231225_0001"));
         for other in ["", "ORD_20231225_000", "ORD_20231225_00011", "ord_20231225_0001", "ORD_20231225_0001 "]

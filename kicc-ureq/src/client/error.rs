@@ -1,4 +1,4 @@
-//! Why a call was not taken. None of these means that a customer was charged by it.
+//! Why a call has no outcome to give. All but one of these are from before anything was sent.
 
 use kicc_proto::{
     flow::{Charged, RefundError},
@@ -6,7 +6,7 @@ use kicc_proto::{
     values::Invalid,
 };
 
-/// An error from before anything was sent by this call.
+/// An error from before anything was sent by this call, but for [`Error::OutOfSight`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -52,6 +52,15 @@ pub enum Error {
     /// The journal cannot be written.
     #[error("{0}; this call sent nothing")]
     Write(#[from] WriteError),
+    /// The attempt was sent, another worker went on with it, and the journal that would tell its end cannot be
+    /// read: ask for its outcome later, and do not try again under another number.
+    #[error("{number} is in another worker's hands, and its end cannot be read now: {why}")]
+    OutOfSight {
+        /// Its number.
+        number: Box<str>,
+        /// What failed.
+        why: Box<str>,
+    },
     /// The record cannot be used (R20, R21).
     #[error("{0}; it is left alone")]
     Record(#[from] RecordError),
@@ -61,10 +70,13 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether *this call* charged the customer: never. What another call did under the number is what
+    /// Whether *this call* may have charged the customer. What another call did under the number is what
     /// [`Client::outcome`](crate::Client::outcome) tells.
     #[must_use]
     pub fn charged(&self) -> Charged {
-        Charged::No
+        match self {
+            Error::OutOfSight { .. } => Charged::Unknown,
+            _ => Charged::No,
+        }
     }
 }

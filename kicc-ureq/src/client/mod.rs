@@ -377,7 +377,12 @@ impl Inner {
                         Ok(Progress::Settled(Box::new(self.settled(verdict, record, revision, false))))
                     }
                     Ended::Known(row) => self.follow(&row.key, end, true),
-                    Ended::TakenOver(key) => self.follow(&key, end, false),
+                    Ended::TakenOver(key) => {
+                        self.follow(&key, end, false).map_err(|error| Error::OutOfSight {
+                            number: key.number.as_str().into(),
+                            why: error.to_string().into(),
+                        })
+                    }
                     Ended::OtherData => Err(Error::OtherData),
                     Ended::UsedBefore => Err(Error::UsedBefore),
                     Ended::AuthorisationInUse(key) => {

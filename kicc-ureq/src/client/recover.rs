@@ -13,7 +13,11 @@ use kicc_proto::{
     values::TransactionNumber,
 };
 
-use super::{Client, Error, Inner, Open, Progress, Settled, Terminal, drive::{Advance, Stop}, trace::event};
+use super::{
+    Client, Error, Inner, Open, Progress, Settled, Terminal,
+    drive::{Advance, Stop},
+    trace::event,
+};
 
 /// How a run of recovery goes about it.
 #[derive(Debug, Clone, Copy)]

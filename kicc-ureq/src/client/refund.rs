@@ -8,7 +8,10 @@ use kicc_proto::{
     values::TransactionNumber,
 };
 
-use super::{Client, Error, Inner, Progress, Terminal, clock, drive::{StandBy, Stop}};
+use super::{
+    Client, Error, Inner, Progress, Terminal, clock,
+    drive::{StandBy, Stop},
+};
 
 impl Client {
     /// Gives the whole money of an approval back, of today or of days ago, by its number. At most one refund of it

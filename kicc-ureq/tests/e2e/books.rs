@@ -31,7 +31,8 @@ pub fn agree(shop: &Shop, numbers: &[String], lines: &[Line]) -> usize {
     let rows: BTreeMap<_, _> = shop.rows().into_iter().map(|row| (row.number.clone(), row)).collect();
     let mut book = Vec::new();
     for number in numbers {
-        let told: Vec<&Line> = lines.iter().filter(|line| line.number == *number && line.outcome.is_some()).collect();
+        let told: Vec<&Line> =
+            lines.iter().filter(|line| line.number == *number && line.outcome.is_some()).collect();
         let approvals = ledger.approvals(number);
         assert!(approvals <= 1, "{number}: {approvals} approvals");
         let Some(row) = rows.get(number) else {
@@ -42,9 +43,17 @@ pub fn agree(shop: &Shop, numbers: &[String], lines: &[Line]) -> usize {
         assert!(!row.is_open() && row.told, "{number}: left behind: {row:?}");
         let last = told.last().unwrap_or_else(|| panic!("{number}: its outcome was never told; {row:?}"));
         for line in &told {
-            assert_eq!((line.outcome(), &line.charged), (last.outcome(), &last.charged), "{number}: told otherwise before");
+            assert_eq!(
+                (line.outcome(), &line.charged),
+                (last.outcome(), &last.charged),
+                "{number}: told otherwise before"
+            );
         }
-        assert_eq!(shop.holds(number), last.outcome() == "approved", "{number}: the merchant's books: {last:?}");
+        assert_eq!(
+            shop.holds(number),
+            last.outcome() == "approved",
+            "{number}: the merchant's books: {last:?}"
+        );
         let charged = match last.charged.as_deref() {
             Some("yes") => Charged::Yes,
             Some("no") => Charged::No,
@@ -56,7 +65,9 @@ pub fn agree(shop: &Shop, numbers: &[String], lines: &[Line]) -> usize {
     let differ = |what: &Disagreement| !matches!(what, Disagreement::ForAPerson { .. });
     let disagreements = ledger.disagreements(book);
     assert!(!disagreements.iter().any(differ), "{disagreements:#?}");
-    let is_parked = |number: &String| lines.iter().any(|line| line.number == *number && line.outcome() == "needs_operator");
+    let is_parked = |number: &String| {
+        lines.iter().any(|line| line.number == *number && line.outcome() == "needs_operator")
+    };
     let persons = numbers.iter().filter(|number| is_parked(number)).count();
     if PYTHON.is_ok() {
         let second = second_opinion(shop, &format!("{}/ledger", shop.van.base_url()));

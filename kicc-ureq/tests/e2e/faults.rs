@@ -7,8 +7,7 @@ use kicc_testkit::van::{
 use libtest_mimic::Trial;
 
 use crate::{
-    books,
-    cut,
+    books, cut,
     shop::{CALM, Line, Shop, Times},
     trials::trial,
 };
@@ -43,7 +42,10 @@ fn table_row(row: &'static Row) {
         }
         Stage::Rescue => {
             let line = one(CALM, &format!("{}0001", row.marker().unwrap()), row.end, charged(row.end));
-            assert!(row.end != End::NeedsOperator || line.why().contains("7777"), "the code is not named: {line:?}");
+            assert!(
+                row.end != End::NeedsOperator || line.why().contains("7777"),
+                "the code is not named: {line:?}"
+            );
         }
     }
 }
@@ -72,7 +74,10 @@ fn one(times: Times, number: &str, end: End, charged: &str) -> Line {
     let shop = Shop::open(times, times.van());
     let line = pay_one(&shop, number, end, charged);
     let counts = shop.van.counts();
-    assert_eq!((counts.approvals, counts.redirects_followed, counts.unauthorized, counts.malformed), (1, 0, 0, 0));
+    assert_eq!(
+        (counts.approvals, counts.redirects_followed, counts.unauthorized, counts.malformed),
+        (1, 0, 0, 0)
+    );
     let entry = shop.van.ledger().entry(number).unwrap().clone();
     match end {
         End::Approved => assert_eq!((entry.net_cancels, entry.cancels), (0, 0), "{entry:?}"),
@@ -91,7 +96,8 @@ fn pay_one(shop: &Shop, number: &str, end: End, charged: &str) -> Line {
     let numbers = [number.to_owned()];
     let run = shop.pay(&numbers).ended_with(&[exit_code(end)]);
     let [line] = &run.lines[..] else { panic!("not one line: {run:#?}") };
-    let told = (line.number.as_str(), line.outcome(), line.charged.as_deref(), line.safe_to_retry, line.repeat);
+    let told =
+        (line.number.as_str(), line.outcome(), line.charged.as_deref(), line.safe_to_retry, line.repeat);
     assert_eq!(told, (number, end.as_str(), Some(charged), Some(charged == "no"), false), "{line:?}");
     assert_eq!(books::agree(shop, &numbers, &run.lines), usize::from(end == End::NeedsOperator));
     line.clone()
@@ -107,7 +113,8 @@ fn door(row: &Row) {
     let shop = Shop::at(van, &base_url, CALM);
     pay_one(&shop, "N0001", row.end, "no");
     let counts = shop.van.counts();
-    let of_the_product = counts.approvals + counts.net_cancels + counts.cancels + counts.unauthorized + counts.malformed;
+    let of_the_product =
+        counts.approvals + counts.net_cancels + counts.cancels + counts.unauthorized + counts.malformed;
     assert_eq!((of_the_product, counts.partial), (0, 0), "something was sent");
     assert_eq!(counts.tls_hellos, u64::from(row.name == "tls"));
 }

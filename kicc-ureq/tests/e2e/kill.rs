@@ -111,7 +111,8 @@ fn load(random: &mut Random) -> Vec<String> {
         "ok",
     ];
     let plans = DWELLING.iter().zip(1..).map(|(plan, serial)| plan.parse::<Plan>().unwrap().number(serial));
-    let accept = ["Xok-S0020", "Xok-S0021", "Xok_chang-N022", "Xok_cref-N0023", "Xok_hang-N0024", "Xok-N0025"];
+    let accept =
+        ["Xok-S0020", "Xok-S0021", "Xok_chang-N022", "Xok_cref-N0023", "Xok_hang-N0024", "Xok-N0025"];
     let good = (30..42).map(|serial| Plan::OK.number(serial));
     let mut numbers: Vec<String> = plans.chain(accept.map(str::to_owned)).chain(good).collect();
     for last in (1..numbers.len()).rev() {

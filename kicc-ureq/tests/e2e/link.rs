@@ -33,6 +33,10 @@ use crate::{
 /// Makes this program a server or a client.
 const ROLE: &str = "KICC_E2E_ROLE";
 
+/// Below TCP a packet waits up to three seconds for its neighbour to be found, and nobody can take it back from there:
+/// what comes then comes inside the quiet period (R13b).
+const BELOW_TCP: Duration = Duration::from_secs(5);
+
 /// Two ways to give up, each with and without the reset on close.
 const CLIENTS: [Client; 4] = [
     Client { port: 7001, resets: true, killed: false },
@@ -62,10 +66,15 @@ pub fn trials() -> Vec<Trial> {
 
 fn lost_link() {
     let namespace = Namespace::new();
-    let mut server = Told::start(namespace.run(&env::current_exe().unwrap()).env(ROLE, format!("serve {}", namespace.inside)));
+    let mut server = Told::start(
+        namespace.run(&env::current_exe().unwrap()).env(ROLE, format!("serve {}", namespace.inside)),
+    );
     assert_eq!(server.next(Duration::from_secs(10)).as_deref(), Some("listening"));
     let mut clients = CLIENTS.map(|client| {
-        let role = format!("approve http://{}:{} {} {}", namespace.inside, client.port, client.resets, client.killed);
+        let role = format!(
+            "approve http://{}:{} {} {}",
+            namespace.inside, client.port, client.resets, client.killed
+        );
         Told::start(Command::new(env::current_exe().unwrap()).env(ROLE, role))
     });
     for client in &mut clients {
@@ -82,8 +91,7 @@ fn lost_link() {
             assert_eq!(said.as_deref(), Some("MaybeSent(Timeout)"), "{client:?}");
         }
     }
-    // Below TCP a packet waits up to three seconds for its neighbour to be found; nobody can take it back from there.
-    thread::sleep(Duration::from_secs(5));
+    thread::sleep(BELOW_TCP);
     namespace.link("up");
 
     // The kernel tries again at growing intervals: once those without a reset have arrived, those with one would have, too.
@@ -91,7 +99,8 @@ fn lost_link() {
     let mut arrived = BTreeSet::new();
     let expected = CLIENTS.iter().filter(|client| !client.resets).count();
     while arrived.len() < expected {
-        let line = server.next(Duration::from_secs(90)).expect("what is not reset arrives: the test can fail");
+        let line =
+            server.next(Duration::from_secs(90)).expect("what is not reset arrives: the test can fail");
         arrived.insert(line);
     }
     let as_long_again = up.elapsed() + Duration::from_secs(3);
@@ -107,14 +116,17 @@ fn lost_link() {
 fn lost_link_of_the_command() {
     let namespace = Namespace::new();
     let listen = format!("{}:8080", namespace.inside);
-    let mut sandbox = Told::start(namespace.run(Path::new(env!("CARGO_BIN_EXE_kicc"))).args(["sandbox", "--listen", &listen]));
+    let mut sandbox = Told::start(
+        namespace.run(Path::new(env!("CARGO_BIN_EXE_kicc"))).args(["sandbox", "--listen", &listen]),
+    );
     assert!(sandbox.next(Duration::from_secs(10)).is_some_and(|line| line.contains(&listen)));
     let base_url = format!("http://{listen}");
     let shops = [(); 2].map(|()| Shop::at(Van::start(CALM.van()).unwrap(), &base_url, CALM));
     for shop in &shops {
         let scaled = fs::read_to_string(shop.path("kicc.toml")).unwrap();
         let (defaults, _) = scaled.split_once("[policy]").unwrap();
-        fs::write(shop.path("kicc.toml"), defaults.replace("[merchant]", "allow_http = true\n[merchant]")).unwrap();
+        fs::write(shop.path("kicc.toml"), defaults.replace("[merchant]", "allow_http = true\n[merchant]"))
+            .unwrap();
     }
     let numbers = ["GIVEN-UP", "KILLED"].map(|number| [number.to_owned()]);
     namespace.let_only_small_packets_through();
@@ -126,6 +138,7 @@ fn lost_link_of_the_command() {
     namespace.link("down");
     killed.kill();
     wait_until(|| shops[0].rows()[0].stage == Stage::Reversing);
+    thread::sleep(BELOW_TCP);
     namespace.let_all_packets_through();
     namespace.link("up");
     let run = given_up.wait().ended_with(&[12]);
@@ -133,7 +146,12 @@ fn lost_link_of_the_command() {
     let run = shops[1].recover(&[]).ended_with(&[0]);
     assert_eq!(run.lines[0].outcome(), "reversed");
     for number in numbers.as_flattened() {
-        let entry = ureq::get(format!("{base_url}/ledger/{number}")).call().unwrap().body_mut().read_to_string().unwrap();
+        let entry = ureq::get(format!("{base_url}/ledger/{number}"))
+            .call()
+            .unwrap()
+            .body_mut()
+            .read_to_string()
+            .unwrap();
         let entry: Entry = serde_json::from_str(&entry).unwrap();
         assert_eq!(entry.approvals, 0, "{entry:?}");
         assert!(entry.net_cancels >= 2, "{entry:?}");
@@ -181,7 +199,10 @@ fn receive(mut stream: TcpStream, port: u16) {
     while let Ok(read @ 1..) = stream.read(&mut part) {
         all.extend_from_slice(&part[..read]);
         let is_whole = all.ends_with(b"}");
-        say(&format!("{port} has {}", if is_whole { "a whole request".to_owned() } else { format!("{} bytes", all.len()) }));
+        say(&format!(
+            "{port} has {}",
+            if is_whole { "a whole request".to_owned() } else { format!("{} bytes", all.len()) }
+        ));
     }
 }
 
@@ -226,7 +247,9 @@ impl Told {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
         let (send, lines) = mpsc::channel();
-        thread::spawn(move || BufReader::new(output).lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
+        thread::spawn(move || {
+            BufReader::new(output).lines().map_while(Result::ok).try_for_each(|line| send.send(line))
+        });
         Told { child, input, lines }
     }
 

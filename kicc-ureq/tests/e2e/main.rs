@@ -25,6 +25,13 @@ fn main() -> ExitCode {
     let mut arguments = libtest_mimic::Arguments::from_args();
     // The processes wait for most of their time.
     arguments.test_threads.get_or_insert(6);
-    let trials = [faults::trials(), two::trials(), reconcile::trials(), kill::trials(), stop::trials(), link::trials()];
+    let trials = [
+        faults::trials(),
+        two::trials(),
+        reconcile::trials(),
+        kill::trials(),
+        stop::trials(),
+        link::trials(),
+    ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
 }

@@ -34,14 +34,16 @@ pub fn with_approval<T>(number: &str, send: impl FnOnce(Request<'_>) -> T) -> T 
     let now = Now { mono: Mono(0), wall: UnixMillis(u64::try_from(wall.as_millis()).unwrap()) };
     let amount = Amount::new(Won(1000), Parts { vat: Won(90), ..Parts::default() }).unwrap();
     let order = Order::new(TransactionNumber::new(number).unwrap(), amount, TokenKey::new("TK1").unwrap());
-    let Step::Transmit(transmit) = order.open(&opening, now).unwrap().written(Ok(Written::Stored), now) else {
+    let Step::Transmit(transmit) = order.open(&opening, now).unwrap().written(Ok(Written::Stored), now)
+    else {
         panic!("what is stored may be sent");
     };
     let signer = HmacSha256::new(&Secret::from_utf8(SECRET_KEY));
     let credentials = Credentials { channel_id: &ChannelId::new("CH_A1B2C3D4").unwrap(), signer: &signer };
     let mut buffer = RequestBuffer::new();
-    let (request, _in_flight) =
-        transmit.encode(credentials, Nonce([7; 16]), now, &mut buffer).unwrap_or_else(|_| panic!("it is in time"));
+    let (request, _in_flight) = transmit
+        .encode(credentials, Nonce([7; 16]), now, &mut buffer)
+        .unwrap_or_else(|_| panic!("it is in time"));
     send(request)
 }
 

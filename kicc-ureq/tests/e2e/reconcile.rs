@@ -17,8 +17,11 @@ pub fn trials() -> Vec<Trial> {
 
 fn finds() {
     let shop = Shop::open(CALM, CALM.van());
-    let numbers: Vec<String> =
-        [Fault::Ok, Fault::Decline, Fault::Ok].into_iter().zip(1..).map(|(fault, n)| kicc_testkit::van::faults::Plan::from(fault).number(n)).collect();
+    let numbers: Vec<String> = [Fault::Ok, Fault::Decline, Fault::Ok]
+        .into_iter()
+        .zip(1..)
+        .map(|(fault, n)| kicc_testkit::van::faults::Plan::from(fault).number(n))
+        .collect();
     let run = shop.pay(&numbers).ended_with(&[10]);
     assert_eq!(books::agree(&shop, &numbers, &run.lines), 0);
 
@@ -34,7 +37,8 @@ fn finds() {
         (output.status.code(), text.lines().last().unwrap_or_default().to_owned())
     };
     let said = |code, text: &str| (Some(code), text.to_owned());
-    let entry = |ledger: &Ledger, number: &str| ledger.entries.iter().position(|e| e.number == number).unwrap();
+    let entry =
+        |ledger: &Ledger, number: &str| ledger.entries.iter().position(|e| e.number == number).unwrap();
     assert_eq!(verdict(&|_| ()), said(0, "0 lost, 0 doubled, 0 wrong, 0 for a person"));
     let twice = verdict(&|ledger| {
         let at = entry(ledger, &numbers[0]);

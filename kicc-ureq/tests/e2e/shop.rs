@@ -27,9 +27,11 @@ pub struct Times {
 }
 
 /// Long enough that a busy machine turns no good sale into an unknown one.
-pub const CALM: Times = Times { answer_timeout: 1_500, quiet_period: 1_500, horizon: 120_000, rescue_attempts: 6 };
+pub const CALM: Times =
+    Times { answer_timeout: 1_500, quiet_period: 1_500, horizon: 120_000, rescue_attempts: 6 };
 /// So short that some do: right where every outcome is allowed that agrees with the books.
-pub const HASTY: Times = Times { answer_timeout: 300, quiet_period: 900, horizon: 60_000, rescue_attempts: 20 };
+pub const HASTY: Times =
+    Times { answer_timeout: 300, quiet_period: 900, horizon: 60_000, rescue_attempts: 20 };
 
 const SEND_BY: u64 = 2_000;
 
@@ -192,7 +194,12 @@ impl Shop {
     /// `kicc` with this shop's configuration and journal.
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kicc"));
-        command.args(arguments).arg("--config").arg(self.path("kicc.toml")).arg("--journal").arg(self.journal());
+        command
+            .args(arguments)
+            .arg("--config")
+            .arg(self.path("kicc.toml"))
+            .arg("--journal")
+            .arg(self.journal());
         command.env("KICC_SECRET_KEY", SECRET_KEY);
         command
     }
@@ -216,8 +223,9 @@ impl Shop {
         if !database.prepare(has_table).unwrap().exists([]).unwrap() {
             return Vec::new();
         }
-        let mut query =
-            database.prepare("SELECT number, record, told, lease_until FROM kicc_attempts ORDER BY number").unwrap();
+        let mut query = database
+            .prepare("SELECT number, record, told, lease_until FROM kicc_attempts ORDER BY number")
+            .unwrap();
         let rows = query.query_map([], |row| {
             let record = Record::decode(&row.get::<_, String>(1)?).expect("a readable record");
             let (told, lease_until) = (row.get::<_, i64>(2)? != 0, row.get::<_, i64>(3)?);

@@ -19,7 +19,10 @@ use crate::{
 };
 
 pub fn trials() -> Vec<Trial> {
-    vec![trial("stop::r20_a_stopped_worker_is_not_robbed_while_alive_and_sends_nothing_once_taken_over", many)]
+    vec![trial(
+        "stop::r20_a_stopped_worker_is_not_robbed_while_alive_and_sends_nothing_once_taken_over",
+        many,
+    )]
 }
 
 fn many() {
@@ -46,16 +49,22 @@ fn stopped_and_woken(which: u64) -> usize {
     stop(&shop, &mut pay);
 
     let before = shop.van.ledger();
-    let open: Vec<String> = shop.rows().into_iter().filter(|row| row.is_open()).map(|row| row.number).collect();
+    let open: Vec<String> =
+        shop.rows().into_iter().filter(|row| row.is_open()).map(|row| row.number).collect();
     let shy = shop.recover(&[]).ended_with(if open.is_empty() { &[0] } else { &[75] });
     for number in &open {
-        assert_eq!(requests(&shop.van.ledger(), number), requests(&before, number), "{number}: a live holder was robbed");
+        assert_eq!(
+            requests(&shop.van.ledger(), number),
+            requests(&before, number),
+            "{number}: a live holder was robbed"
+        );
     }
 
     wait_for_leases(&shop);
     let bold = shop.recover(&["--even-if-held"]).ended_with(&[0]);
     assert!(shop.rows().iter().all(|row| !row.is_open()), "not all taken over: {:?}", shop.rows());
-    let taken: BTreeSet<&String> = bold.lines.iter().map(|line| &line.number).filter(|n| open.contains(n)).collect();
+    let taken: BTreeSet<&String> =
+        bold.lines.iter().map(|line| &line.number).filter(|n| open.contains(n)).collect();
     assert_eq!(taken.len(), open.len(), "not all told: {bold:#?}");
 
     let at_waking = shop.van.ledger();
@@ -75,7 +84,9 @@ fn stopped_and_woken(which: u64) -> usize {
 
 /// Few, so that a stop between the last look at the lease and the first byte stays improbable (the stated limit of R17).
 fn load() -> Vec<String> {
-    ["Xhanga_hang-0001", "Xhangb-0002", "Xok_chang-N0003", "Xok-S0004", "Xlatef-0005", "Xunl_hang-0006"].map(str::to_owned).into()
+    ["Xhanga_hang-0001", "Xhangb-0002", "Xok_chang-N0003", "Xok-S0004", "Xlatef-0005", "Xunl_hang-0006"]
+        .map(str::to_owned)
+        .into()
 }
 
 /// Stops the process while it holds neither the journal's write lock nor the mark's: nobody could go on otherwise.
@@ -97,7 +108,8 @@ fn is_free(shop: &Shop) -> bool {
     let mark_is_free = mark.is_ok_and(|mark| mark.try_lock().is_ok());
     mark_is_free
         && rusqlite::Connection::open(shop.journal()).is_ok_and(|database| {
-            database.busy_timeout(Duration::ZERO).is_ok() && database.execute_batch("BEGIN IMMEDIATE; ROLLBACK").is_ok()
+            database.busy_timeout(Duration::ZERO).is_ok()
+                && database.execute_batch("BEGIN IMMEDIATE; ROLLBACK").is_ok()
         })
 }
 
@@ -109,5 +121,7 @@ fn wait_for_leases(shop: &Shop) {
 
 /// How many messages arrived about a number.
 fn requests(ledger: &Ledger, number: &str) -> u32 {
-    ledger.entry(number).map_or(0, |Entry { approvals, net_cancels, cancels, .. }| approvals + net_cancels + cancels)
+    ledger
+        .entry(number)
+        .map_or(0, |Entry { approvals, net_cancels, cancels, .. }| approvals + net_cancels + cancels)
 }

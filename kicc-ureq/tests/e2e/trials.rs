@@ -16,7 +16,9 @@ pub fn trial(name: impl Into<String>, run: impl FnOnce() + Send + 'static) -> Tr
 pub fn trial_if(possible: Result<(), String>, name: &str, run: impl FnOnce() + Send + 'static) -> Trial {
     match possible {
         Ok(()) => trial(name, run),
-        Err(why) if flag("KICC_NO_SKIP") => Trial::test(name, move || Err(format!("cannot run here: {why}").into())),
+        Err(why) if flag("KICC_NO_SKIP") => {
+            Trial::test(name, move || Err(format!("cannot run here: {why}").into()))
+        }
         Err(why) => {
             eprintln!("{name} is skipped: {why}");
             trial(name, run).with_ignored_flag(true)

@@ -20,7 +20,19 @@ pub fn trials() -> Vec<Trial> {
 
 /// Every kind of end, with and without a rescue.
 fn numbers() -> Vec<String> {
-    let plans = ["ok", "ok", "drip", "decline", "decline_unlisted", "hang_after", "reset_before", "cut40", "html_502", "late_after_give_up", "hang_before+rescue_reset"];
+    let plans = [
+        "ok",
+        "ok",
+        "drip",
+        "decline",
+        "decline_unlisted",
+        "hang_after",
+        "reset_before",
+        "cut40",
+        "html_502",
+        "late_after_give_up",
+        "hang_before+rescue_reset",
+    ];
     let mut numbers: Vec<String> =
         (1..).zip(plans).map(|(serial, plan)| plan.parse::<Plan>().unwrap().number(serial)).collect();
     numbers.extend(["Xok-N0020".into(), "Xhanga_never-0021".into(), "Xok-S0022".into(), "Xok-S0023".into()]);

@@ -14,7 +14,7 @@ use crate::{
 fn parked() -> Scene {
     let mut scene = Scene::with(|policy| policy.rescue_attempts = 2);
     let step = scene.begin();
-    drop(scene.play(step, &[In::Timeout, In::Reset, In::Reset]));
+    drop(scene.play(step, &[In::Timeout, In::Reset, In::Timeout]));
     assert_eq!(scene.record().stage, Stage::Parked);
     scene
 }

@@ -146,8 +146,8 @@ impl Run<'_> {
 
     fn approve(&mut self, in_flight: InFlight) -> Option<Step> {
         let sent = self.scene.now.mono.0;
-        let choice = self.script.choose(16);
-        if !matches!(choice, 1..=3 | 7..=11) {
+        let choice = self.script.choose(17);
+        if !matches!(choice, 1..=3 | 7..=11 | 16) {
             self.gateway.ledger = Ledger::Standing;
         }
         let input = match choice {
@@ -176,15 +176,30 @@ impl Run<'_> {
                 drop(self.scene.play(step, &[]));
                 return Some(other);
             }
-            _ => {
-                let mut other = Some(self.scene.resume());
-                while !matches!(other, None | Some(Step::Done(_))) {
-                    other = self.go(other.unwrap());
-                }
+            15 => {
+                self.another_to_its_end();
                 return Some(self.scene.answer(in_flight, &approved()));
+            }
+            // It is booked only then, later than ever assumed: R9 holds as far as the answer is read and written down.
+            _ => {
+                self.another_to_its_end();
+                let input = if self.gateway.refuses { code(DECLINED) } else { approved() };
+                if !self.gateway.refuses {
+                    self.gateway.ledger = Ledger::Standing;
+                }
+                let step = self.scene.answer(in_flight, &input);
+                drop(self.scene.play(step, &[]));
+                return None;
             }
         };
         Some(self.scene.answer(in_flight, &input))
+    }
+
+    fn another_to_its_end(&mut self) {
+        let mut other = Some(self.scene.resume());
+        while !matches!(other, None | Some(Step::Done(_))) {
+            other = other.and_then(|step| self.go(step));
+        }
     }
 
     fn void(&mut self, in_flight: InFlight) -> Option<Step> {

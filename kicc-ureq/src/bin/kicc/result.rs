@@ -8,9 +8,12 @@ use kicc_proto::{
         Charged, Outcome, RefundOutcome, Verdict,
         approval::{AmountStated, Approval},
         outcome::{OperatorReason, Resolution},
-        said::Said,
+        said::{Said, Unclear},
     },
-    journal::{Kind, record::Record},
+    journal::{
+        Kind,
+        record::{Record, Why},
+    },
 };
 use kicc_ureq::{Open, Progress, Settled};
 use serde::Serialize;
@@ -242,7 +245,7 @@ impl<'a> Line<'a> {
             Outcome::Approved(_) => (None, None),
             Outcome::Declined(said) => (Some(said), None),
             Outcome::NeverSent(why) => (None, Some(words::not_sent(*why).to_owned())),
-            Outcome::Reversed(why) => (recorded, Some(words::reversed(why))),
+            Outcome::Reversed(why) => (said_of_reversal(why), Some(words::reversed(why))),
             Outcome::NeedsOperator { why, resolution, .. } => {
                 (said_of(why).or(recorded), Some(operator(why, resolution.as_ref())))
             }
@@ -264,10 +267,14 @@ impl<'a> Line<'a> {
             code: said.map(|said| &*said.code),
             message: said.map(|said| &*said.message),
             approval: approval.map(ApprovalLine::new),
-            why,
             open: None,
             confirmed: None,
-            person: Person { amount: record.map(|record| record.amount.total()), said, hint },
+            person: Person {
+                amount: record.map(|record| record.amount.total()),
+                said: unnamed(said, why.as_deref()),
+                hint,
+            },
+            why,
         }
     }
 
@@ -316,9 +323,13 @@ impl<'a> RefundLine<'a> {
             repeat,
             code: said.map(|said| &*said.code),
             message: said.map(|said| &*said.message),
-            why,
             open: None,
-            person: Person { amount: record.map(|record| record.amount.total()), said, hint },
+            person: Person {
+                amount: record.map(|record| record.amount.total()),
+                said: unnamed(said, why.as_deref()),
+                hint,
+            },
+            why,
         }
     }
 
@@ -399,6 +410,21 @@ fn original(record: &Record) -> &str {
     record.original.as_ref().unwrap_or(&record.key.number).as_str()
 }
 
+/// What the gateway said, unless the reason repeats it.
+fn unnamed<'a>(said: Option<&'a Said>, why: Option<&str>) -> Option<&'a Said> {
+    said.filter(|said| !why.is_some_and(|why| why.contains(&*said.code)))
+}
+
+fn said_of_reversal(why: &Why) -> Option<&Said> {
+    match why {
+        Why::UnlistedCode(said)
+        | Why::Unclear(
+            Unclear::Duplicate(said) | Unclear::UnknownCode(said) | Unclear::RefusalWithApproval(said),
+        ) => Some(said),
+        _ => None,
+    }
+}
+
 fn said_of(why: &OperatorReason) -> Option<&Said> {
     match why {
         OperatorReason::ProvesNothing(said) | OperatorReason::CancelRefused(said) => Some(said),
@@ -419,7 +445,7 @@ fn until(open: Option<&OpenLine>) -> String {
 }
 
 fn repeated(repeat: bool) -> String {
-    if repeat { "known before: nothing was sent".into() } else { String::new() }
+    if repeat { "known before".into() } else { String::new() }
 }
 
 /// One JSON object and the end of its line.

@@ -63,14 +63,14 @@ fn history(record: &Record, out: &mut impl Write) -> io::Result<()> {
             writeln!(out, "{today} (KST)")?;
             day = today.to_owned();
         }
-        writeln!(out, "{}  {}", times::instant(entry.at), happening(&entry.what, record.kind))?;
+        writeln!(out, "{}  {}", times::instant(entry.at), happening(&entry.what, record))?;
     }
     Ok(())
 }
 
-fn happening(what: &Happening, kind: Kind) -> String {
+fn happening(what: &Happening, record: &Record) -> String {
     match what {
-        Happening::Made if kind == Kind::Refund => "the refund was written down".into(),
+        Happening::Made if record.kind == Kind::Refund => "the refund was written down".into(),
         Happening::Made => "the order was written down".into(),
         Happening::Sending(Verb::Approve, _) => "about to send the approval request, once".into(),
         Happening::Sending(verb, count) => {
@@ -88,6 +88,7 @@ fn happening(what: &Happening, kind: Kind) -> String {
             format!("the {} never left: {}", words::verb(*verb), words::not_sent(*why))
         }
         Happening::LateSuccess => "an approval was read after it had been given up: it is undone".into(),
+        Happening::Held if !record.accept_step => "accepted, since no accept step is configured".into(),
         Happening::Held => "the shop's books hold it".into(),
         Happening::NotHeld => "the shop's books do not hold it".into(),
         Happening::CannotTell => "the shop could not tell whether its books hold it".into(),
