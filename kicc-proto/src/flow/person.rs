@@ -1,10 +1,13 @@
 //! What a person may do with a parked record.
 
+use alloc::boxed::Box;
+
 use super::{
     Driver,
     life::Life,
     outcome::Resolution,
     persist::{Persist, Then},
+    resume,
     said::Unclear,
     table::{Stage, Verb},
     wait::WaitReason,
@@ -12,8 +15,9 @@ use super::{
 use crate::{
     journal::{
         Row,
-        record::{Happening, Pending, Record, RecordError, Why},
+        record::{Happening, Pending, RecordError, Why},
     },
+    product::Merchant,
     time::{Now, UnixMillis},
     wire::MaybeSent,
 };
@@ -39,8 +43,14 @@ pub enum PersonError {
 ///
 /// # Errors
 /// [`PersonError`].
-pub fn resolve(row: Row, resolution: Resolution, driver: &Driver, now: Now) -> Result<Persist, PersonError> {
-    let mut life = parked(row, driver, now)?;
+pub fn resolve(
+    row: Row,
+    resolution: Resolution,
+    merchant: &Merchant,
+    driver: &Driver,
+    now: Now,
+) -> Result<Persist, PersonError> {
+    let mut life = parked(row, merchant, driver, now)?;
     let after = life.record.rescue.last_deadline;
     if now.wall < after {
         return Err(PersonError::TooEarly { after });
@@ -57,8 +67,8 @@ pub fn resolve(row: Row, resolution: Resolution, driver: &Driver, now: Now) -> R
 ///
 /// # Errors
 /// [`PersonError`].
-pub fn retry(row: Row, driver: &Driver, now: Now) -> Result<Persist, PersonError> {
-    let mut life = parked(row, driver, now)?;
+pub fn retry(row: Row, merchant: &Merchant, driver: &Driver, now: Now) -> Result<Persist, PersonError> {
+    let mut life = parked(row, merchant, driver, now)?;
     let from = match life.record.parked.take().map(|parked| parked.from) {
         // Its approval may have been sent, and is not sent again (R4).
         Some(Stage::Intent) | None => {
@@ -84,8 +94,8 @@ pub fn retry(row: Row, driver: &Driver, now: Now) -> Result<Persist, PersonError
     Ok(Persist::next(life, then, now))
 }
 
-fn parked(row: Row, driver: &Driver, now: Now) -> Result<alloc::boxed::Box<Life>, PersonError> {
-    let record = Record::of_row(&row)?;
+fn parked(row: Row, merchant: &Merchant, driver: &Driver, now: Now) -> Result<Box<Life>, PersonError> {
+    let record = resume::of_merchant(&row, merchant)?;
     if record.stage != Stage::Parked {
         return Err(PersonError::NotParked);
     }

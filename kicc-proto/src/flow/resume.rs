@@ -26,13 +26,16 @@ use crate::{
 /// # Errors
 /// [`RecordError`]: the record is not to be driven, but reported and left alone (R20, R21).
 pub fn resume(row: Row, merchant: &Merchant, driver: &Driver, now: Now) -> Result<Step, RecordError> {
-    let record = Record::of_row(&row)?;
+    let record = of_merchant(&row, merchant)?;
+    Ok(go_on(row, record, driver, now))
+}
+
+/// The record of a row, if it is this merchant's (R20).
+pub(super) fn of_merchant(row: &Row, merchant: &Merchant) -> Result<Record, RecordError> {
+    let record = Record::of_row(row)?;
     let belongs = record.key.environment == *merchant.environment()
         && record.key.product.rules().belongs_to(&record, merchant);
-    if !belongs {
-        return Err(RecordError::Foreign);
-    }
-    Ok(go_on(row, record, driver, now))
+    if belongs { Ok(record) } else { Err(RecordError::Foreign) }
 }
 
 /// Goes on from a row that we hold.

@@ -60,8 +60,8 @@ impl Settle {
         &self.life.record
     }
 
-    /// The books hold it. The write may find that it is too late: then the end is [`super::Ended::TakenOver`], and
-    /// the approval is being reversed.
+    /// The books hold it. The write may find that it is too late: then the end is
+    /// [`Ended::TakenOver`](super::Ended::TakenOver), and the approval is being reversed.
     pub fn accept(self, now: Now) -> Step {
         self.decide(Happening::Held, Event::Held, now)
     }

@@ -82,7 +82,7 @@ fn try_read(verb: Verb, record: &Record, reply: Reply<'_>, policy: &Policy) -> R
         (_, Class::Unknown) => return Err(Unclear::UnknownCode(said())),
         (Verb::Approve | Verb::Query, class) => {
             let found = approval(&fields, AmountStated::NotStated);
-            if found.approval_number.is_some() || found.van_number.is_some() {
+            if found.approval_number.is_some() {
                 return Err(Unclear::RefusalWithApproval(said()));
             }
             match class {

@@ -389,14 +389,16 @@ fn r6_refusals_by_their_code() {
 #[test]
 fn r6_a_refusal_with_an_approvals_number_is_unknown() {
     let said = Said { code: "8521".into(), message: "text".into() };
-    for field in ["aprvNo", "vanTrxNo"] {
-        let body = |value: &str| format!(r#"{{"respCd":"8521","respMsg":"text","{field}":{value}}}"#);
-        for stated in [r#""12345678""#, "12345678"] {
-            assert_eq!(unclear(body(stated)), Unclear::RefusalWithApproval(said.clone()));
-        }
-        for none in [r#""""#, "null"] {
-            assert_eq!(read(Verb::Approve, body(none).as_bytes()), Reading::Declined(said.clone()));
-        }
+    let body =
+        |field: &str, value: &str| format!(r#"{{"respCd":"8521","respMsg":"text","{field}":{value}}}"#);
+    for stated in [r#""12345678""#, "12345678"] {
+        assert_eq!(unclear(body("aprvNo", stated)), Unclear::RefusalWithApproval(said.clone()));
+        // The gateway's own number says that it saw the request, not that anybody approved it.
+        let declined = Reading::Declined(said.clone());
+        assert_eq!(read(Verb::Approve, body("vanTrxNo", stated).as_bytes()), declined);
+    }
+    for none in [r#""""#, "null"] {
+        assert_eq!(read(Verb::Approve, body("aprvNo", none).as_bytes()), Reading::Declined(said.clone()));
     }
 }
 

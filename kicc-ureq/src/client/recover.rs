@@ -129,7 +129,7 @@ impl Client {
             Claimed::Held { .. } | Claimed::Moved => return inner.standing(&row, true).map(Ok),
         };
         let (key, token) = (row.key.clone(), row.token);
-        match retry(row, &inner.driver, inner.clock.now()) {
+        match retry(row, &terminal.merchant, &inner.driver, inner.clock.now()) {
             Ok(persist) => inner.progress(terminal, Step::Persist(persist), inner.patience_end()).map(Ok),
             Err(error) => {
                 inner.journal.release(&key, token)?;
@@ -150,7 +150,7 @@ impl Client {
         let inner = &*self.inner;
         let row = inner.find(number)?.ok_or_else(|| Error::Unknown { number: number.as_str().into() })?;
         let terminal = inner.terminal_of(&row.key).ok_or(Error::NoTerminal)?;
-        match resolve(row, resolution, &inner.driver, inner.clock.now()) {
+        match resolve(row, resolution, &terminal.merchant, &inner.driver, inner.clock.now()) {
             Ok(persist) => inner.progress(terminal, Step::Persist(persist), inner.patience_end()).map(Ok),
             Err(error) => Ok(Err(error)),
         }

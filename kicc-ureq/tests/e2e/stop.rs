@@ -14,7 +14,7 @@ use rustix::process::Signal;
 use crate::{
     books,
     random::Random,
-    shop::{HASTY, Process, Shop},
+    shop::{HASTY, Process, Run, Shop},
     trials::{long, trial},
 };
 
@@ -44,10 +44,12 @@ fn stopped_and_woken(which: u64) -> usize {
     let shop = Shop::open(HASTY, van);
     let numbers = load();
     let orders = shop.orders("orders.jsonl", &numbers);
-    let mut pay = shop.start_pay(&orders, numbers.len());
-    thread::sleep(random.millis(100, 1_500));
-    stop(&shop, &mut pay);
+    let pay = shop.start_pay(&orders, numbers.len());
+    thread::sleep(random.millis(50, 1_000));
+    let pay = stopped(&shop, pay);
 
+    // Now only the lock tells that it lives.
+    wait_for_leases(&shop);
     let before = shop.van.ledger();
     let open: Vec<String> =
         shop.rows().into_iter().filter(|row| row.is_open()).map(|row| row.number).collect();
@@ -60,7 +62,6 @@ fn stopped_and_woken(which: u64) -> usize {
         );
     }
 
-    wait_for_leases(&shop);
     let bold = shop.recover(&["--even-if-held"]).ended_with(&[0]);
     assert!(shop.rows().iter().all(|row| !row.is_open()), "not all taken over: {:?}", shop.rows());
     let taken: BTreeSet<&String> =
@@ -90,17 +91,18 @@ fn load() -> Vec<String> {
 }
 
 /// Stops the process while it holds neither the journal's write lock nor the mark's: nobody could go on otherwise.
-fn stop(shop: &Shop, process: &mut Process) {
-    loop {
-        assert!(!process.is_over(), "it ended too early");
+fn stopped(shop: &Shop, mut process: Process) -> Process {
+    while !process.is_over() {
         process.signal(Signal::STOP);
         thread::sleep(Duration::from_millis(5));
         if is_free(shop) {
-            return;
+            return process;
         }
         process.signal(Signal::CONT);
         thread::sleep(Duration::from_millis(7));
     }
+    let Run { status, output, errors, .. } = process.wait();
+    panic!("it ended before it could be stopped: {status}\n{output}{errors}");
 }
 
 fn is_free(shop: &Shop) -> bool {

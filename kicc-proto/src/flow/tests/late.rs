@@ -145,7 +145,7 @@ fn r9_a_success_after_a_resolution_goes_to_the_person() {
     scene.later(60_000);
     let row = scene.rows[&key_of(NUMBER)].clone();
     let said = Resolution { charged: false, note: "nothing on the statement".into() };
-    let step = Step::Persist(resolve(row, said, &scene.driver, scene.now).unwrap());
+    let step = Step::Persist(resolve(row, said, &scene.merchant, &scene.driver, scene.now).unwrap());
     drop(scene.play(step, &[]));
     let step = scene.answer(slow, &approved());
     drop(done(scene.play(step, &[])));

@@ -8,6 +8,7 @@ use crate::{
         resolve, retry,
         table::{Stage, Verb},
     },
+    journal::record::RecordError,
     time::Millis,
 };
 
@@ -19,6 +20,18 @@ fn parked() -> Scene {
     scene
 }
 
+/// R20: another merchant's record is not theirs to resolve or to try again.
+#[test]
+fn r20_a_foreign_record_is_not_theirs() {
+    let scene = parked();
+    let row = scene.rows[&key_of(NUMBER)].clone();
+    let said = Resolution { charged: false, note: "".into() };
+    let other = merchant("T000000000");
+    let foreign = PersonError::Record(RecordError::Foreign);
+    assert_eq!(retry(row.clone(), &other, &scene.driver, scene.now).unwrap_err(), foreign);
+    assert_eq!(resolve(row, said, &other, &scene.driver, scene.now).unwrap_err(), foreign);
+}
+
 /// R20: final, and only when the last message's deadline has passed.
 #[test]
 fn r20_resolve_waits_for_the_last_deadline() {
@@ -27,14 +40,15 @@ fn r20_resolve_waits_for_the_last_deadline() {
         let row = scene.rows[&key_of(NUMBER)].clone();
         let said = Resolution { charged, note: "asked the card company".into() };
         let last = scene.sent.last().unwrap().at;
-        let after = match resolve(row.clone(), said.clone(), &scene.driver, scene.now) {
+        let after = match resolve(row.clone(), said.clone(), &scene.merchant, &scene.driver, scene.now) {
             Err(PersonError::TooEarly { after }) => after,
             other => panic!("{other:?}"),
         };
         let longest = scene.policy().exchange();
         assert_eq!(after.0 - scene.now.wall.0, last.0 + longest.0 - scene.now.mono.0);
         scene.later(after.0 - scene.now.wall.0);
-        let step = Step::Persist(resolve(row, said.clone(), &scene.driver, scene.now).unwrap());
+        let step =
+            Step::Persist(resolve(row, said.clone(), &scene.merchant, &scene.driver, scene.now).unwrap());
         let Outcome::NeedsOperator { charged: told, resolution, .. } = outcome(scene.play(step, &[])) else {
             panic!()
         };
@@ -42,9 +56,12 @@ fn r20_resolve_waits_for_the_last_deadline() {
         assert_eq!(resolution, Some(said.clone()));
         let row = scene.rows[&key_of(NUMBER)].clone();
         assert_eq!((row.live, row.standing), (charged, crate::journal::Standing::Closed));
-        let again = resolve(row.clone(), said, &scene.driver, scene.now).unwrap_err();
+        let again = resolve(row.clone(), said, &scene.merchant, &scene.driver, scene.now).unwrap_err();
         assert_eq!(again, PersonError::NotParked);
-        assert_eq!(retry(row, &scene.driver, scene.now).unwrap_err(), PersonError::NotParked);
+        assert_eq!(
+            retry(row, &scene.merchant, &scene.driver, scene.now).unwrap_err(),
+            PersonError::NotParked
+        );
     }
 }
 
@@ -55,10 +72,10 @@ fn r20_resolve_loses_against_a_retry() {
     scene.later(60_000);
     let seen = scene.rows[&key_of(NUMBER)].clone();
     let row = scene.claim(&key_of(NUMBER));
-    let step = Step::Persist(retry(row, &scene.driver, scene.now).unwrap());
+    let step = Step::Persist(retry(row, &scene.merchant, &scene.driver, scene.now).unwrap());
     let step = scene.play(step, &[In::Reset]);
     let said = Resolution { charged: false, note: "".into() };
-    let late = Step::Persist(resolve(seen, said, &scene.driver, scene.now).unwrap());
+    let late = Step::Persist(resolve(seen, said, &scene.merchant, &scene.driver, scene.now).unwrap());
     assert!(matches!(ended(scene.play(late, &[])), Ended::TakenOver(_)));
     assert!(matches!(outcome(scene.play(step, &[code(ALREADY)])), Outcome::Reversed(_)));
 }
@@ -69,7 +86,7 @@ fn r20_retry_has_a_new_budget() {
     let mut scene = parked();
     scene.later(48 * 3_600_000);
     let row = scene.claim(&key_of(NUMBER));
-    let step = Step::Persist(retry(row, &scene.driver, scene.now).unwrap());
+    let step = Step::Persist(retry(row, &scene.merchant, &scene.driver, scene.now).unwrap());
     let step = scene.play(step, &[In::Reset, In::Reset]);
     let Outcome::NeedsOperator { why, .. } = outcome(step) else { panic!() };
     assert_eq!(why, OperatorReason::Unanswered);
@@ -87,7 +104,7 @@ fn r20_retry_of_an_undecided_approval_asks_again() {
         step = scene.play(step, &[In::CannotTell]);
     }
     let row = scene.claim(&key_of(NUMBER));
-    let step = Step::Persist(retry(row, &scene.driver, scene.now).unwrap());
+    let step = Step::Persist(retry(row, &scene.merchant, &scene.driver, scene.now).unwrap());
     let step = scene.play(step, &[In::CannotTell, In::Held]);
     assert!(matches!(outcome(step), Outcome::Approved(_)));
     assert_eq!(scene.verbs(), [Verb::Approve]);

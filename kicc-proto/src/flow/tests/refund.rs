@@ -188,7 +188,7 @@ fn r15_a_cancel_that_proves_nothing_needs_a_person() {
     let key = refund_key(&scene);
     scene.later(60_000);
     let row = scene.claim(&key);
-    let step = Step::Persist(crate::flow::retry(row, &scene.driver, scene.now).unwrap());
+    let step = Step::Persist(crate::flow::retry(row, &scene.merchant, &scene.driver, scene.now).unwrap());
     assert_eq!(refund_outcome(scene.play(step, &[code("0000")])), RefundOutcome::Refunded);
     assert_eq!(scene.sent[0].body, scene.sent[1].body);
 }
@@ -203,7 +203,7 @@ fn r16_a_repeated_cancel_tells_nothing_of_the_first() {
         drop(scene.play(step, &[In::Timeout]));
         let key = refund_key(&scene);
         let row = scene.claim(&key);
-        let step = Step::Persist(crate::flow::retry(row, &scene.driver, scene.now).unwrap());
+        let step = Step::Persist(crate::flow::retry(row, &scene.merchant, &scene.driver, scene.now).unwrap());
         let ended = refund_outcome(scene.play(step, &[again]));
         assert!(matches!(ended, RefundOutcome::NeedsOperator { charged: Charged::Unknown, .. }), "{ended:?}");
         assert_eq!(scene.verbs(), [Verb::Cancel, Verb::Cancel]);
@@ -242,7 +242,7 @@ fn r16_an_approval_made_elsewhere_is_never_net_cancelled() {
     assert!(matches!(refund_outcome(step), RefundOutcome::NeedsOperator { charged: Charged::Unknown, .. }));
     let key = refund_key(&scene);
     let row = scene.claim(&key);
-    let step = Step::Persist(crate::flow::retry(row, &scene.driver, scene.now).unwrap());
+    let step = Step::Persist(crate::flow::retry(row, &scene.merchant, &scene.driver, scene.now).unwrap());
     let step = scene.play(step, &[In::Reset]);
     assert!(matches!(refund_outcome(step), RefundOutcome::NeedsOperator { .. }));
     assert_eq!(scene.verbs(), [Verb::Cancel, Verb::Cancel]);
@@ -287,7 +287,8 @@ fn r20_a_resolved_approval_can_be_refunded() {
     scene.later(60_000);
     let row = scene.rows[&key_of(NUMBER)].clone();
     let said = Resolution { charged: true, note: "seen in the books".into() };
-    let step = Step::Persist(crate::flow::resolve(row, said, &scene.driver, scene.now).unwrap());
+    let step =
+        Step::Persist(crate::flow::resolve(row, said, &scene.merchant, &scene.driver, scene.now).unwrap());
     let outcome = outcome(scene.play(step, &[]));
     assert!(matches!(&outcome, Outcome::NeedsOperator { charged: Charged::Yes, resolution: Some(_), .. }));
     let original = scene.record();

@@ -137,7 +137,7 @@ fn r13_outside_the_window_nothing_is_no_proof() {
 
 fn retried(scene: &mut Scene) -> Step {
     let row = scene.claim(&key_of(NUMBER));
-    Step::Persist(crate::flow::retry(row, &scene.driver, scene.now).unwrap())
+    Step::Persist(crate::flow::retry(row, &scene.merchant, &scene.driver, scene.now).unwrap())
 }
 
 /// R13d: the first success may be told while the record stays open.

@@ -246,7 +246,7 @@ fn r24_a_retried_attempt_is_reversed_not_forgotten() {
     let step = scene.resume();
     drop(scene.play(step, &[In::Held]));
     let row = scene.claim(&key_of(NUMBER));
-    let step = Step::Persist(crate::flow::retry(row, &scene.driver, scene.now).unwrap());
+    let step = Step::Persist(crate::flow::retry(row, &scene.merchant, &scene.driver, scene.now).unwrap());
     let step = scene.play(step, &[In::Refused]);
     assert_eq!(waiting(step).record().stage, Stage::Reversing);
     assert_eq!(scene.verbs(), [Verb::NetCancel]);
