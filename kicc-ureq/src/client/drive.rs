@@ -6,7 +6,6 @@ use kicc_proto::{
     flow::{AskBooks, Done, Settle, Step, Transmit, Wait, approval::Approval, table::Verb},
     journal::{Key, record::Record},
     product::Credentials,
-    values::Amount,
     wire::{RequestBuffer, sign::Nonce},
 };
 
@@ -198,38 +197,42 @@ pub enum Begun {
     Progress(Progress),
 }
 
-/// An approval that waits for the caller's word. Its lease is kept until then; dropped, it stays open, and
-/// recovery puts it to the accept step.
+/// An approval that waits for the caller's word. Its lease is kept until then; dropped, it stays open, its lease
+/// is given back, and recovery puts it to the accept step.
 #[must_use = "money moved: accept it or refuse it"]
 pub struct Undecided {
     inner: Arc<Inner>,
     terminal: Terminal,
-    settle: Settle,
+    /// Taken by the decision.
+    settle: Option<Settle>,
+    key: Key,
+    token: u64,
     _lease: Lease,
 }
 
 impl Undecided {
     pub(super) fn new(inner: Arc<Inner>, terminal: Terminal, settle: Settle) -> Self {
-        let lease = inner.keeper.keep(settle.key(), settle.token());
-        Undecided { inner, terminal, settle, _lease: lease }
+        let (key, token) = (settle.key().clone(), settle.token());
+        let lease = inner.keeper.keep(&key, token);
+        Undecided { inner, terminal, settle: Some(settle), key, token, _lease: lease }
     }
 
     /// Whose it is.
     #[must_use]
     pub fn key(&self) -> &Key {
-        self.settle.key()
+        &self.key
     }
 
-    /// What was asked for, in won.
+    /// The record, with amount and all that was asked for.
     #[must_use]
-    pub fn amount(&self) -> &Amount {
-        self.settle.amount()
+    pub fn record(&self) -> Option<&Record> {
+        self.settle.as_ref().map(Settle::record)
     }
 
     /// What the gateway stated.
     #[must_use]
     pub fn approval(&self) -> Option<&Approval> {
-        self.settle.approval()
+        self.settle.as_ref().and_then(Settle::approval)
     }
 
     /// The books hold it. If it is too late, the outcome says that it was reversed.
@@ -248,8 +251,22 @@ impl Undecided {
         self.decide(Answer::NotHeld)
     }
 
-    fn decide(self, answer: Answer) -> Result<Progress, Error> {
-        let step = decide(self.settle, answer, &self.inner);
-        self.inner.progress(&self.terminal, step, self.inner.patience_end())
+    fn decide(mut self, answer: Answer) -> Result<Progress, Error> {
+        match self.settle.take() {
+            Some(settle) => {
+                let step = decide(settle, answer, &self.inner);
+                self.inner.progress(&self.terminal, step, self.inner.patience_end())
+            }
+            None => Err(Error::Unknown { number: self.key.number.as_str().into() }),
+        }
+    }
+}
+
+impl Drop for Undecided {
+    fn drop(&mut self) {
+        if self.settle.is_some() {
+            // A lease that is not given back only makes recovery wait for it.
+            let _ = self.inner.journal.release(&self.key, self.token);
+        }
     }
 }

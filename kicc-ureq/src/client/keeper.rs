@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Condvar, Mutex, PoisonError, Weak},
-    thread,
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
@@ -31,7 +31,7 @@ struct Shared {
 struct Kept {
     leases: BTreeMap<u64, (Key, u64)>,
     next: u64,
-    running: bool,
+    thread: Option<JoinHandle<()>>,
     over: bool,
 }
 
@@ -52,11 +52,10 @@ impl Keeper {
         let id = kept.next;
         kept.next += 1;
         kept.leases.insert(id, (key.clone(), token));
-        if !kept.running {
+        if kept.thread.is_none() {
             let shared = Arc::clone(&self.shared);
             // Without the thread the lease simply ends in its time, and every write is checked all the same.
-            kept.running =
-                thread::Builder::new().name("kicc-leases".into()).spawn(move || shared.run()).is_ok();
+            kept.thread = thread::Builder::new().name("kicc-leases".into()).spawn(move || shared.run()).ok();
         }
         Lease { shared: Arc::downgrade(&self.shared), id }
     }
@@ -81,8 +80,15 @@ impl Shared {
 
 impl Drop for Keeper {
     fn drop(&mut self) {
-        self.shared.kept.lock().unwrap_or_else(PoisonError::into_inner).over = true;
+        let mut kept = self.shared.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.over = true;
+        let thread = kept.thread.take();
+        drop(kept);
         self.shared.changed.notify_all();
+        // The journal's handle must not outlive the client: its holder would still count as alive (R20).
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
     }
 }
 
