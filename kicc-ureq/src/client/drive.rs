@@ -192,7 +192,7 @@ fn decide(settle: Settle, answer: Answer, inner: &Inner) -> Step {
 #[must_use]
 pub enum Begun {
     /// Approved: the caller decides.
-    Undecided(Undecided),
+    Undecided(Box<Undecided>),
     /// It did not come to that.
     Progress(Progress),
 }

@@ -218,7 +218,8 @@ impl Client {
         let end = self.inner.patience_end();
         match self.inner.drive(terminal, step, end, StandBy::Decision) {
             Stop::Settle(settle) => {
-                Ok(Begun::Undecided(Undecided::new(Arc::clone(&self.inner), terminal.clone(), settle)))
+                let undecided = Undecided::new(Arc::clone(&self.inner), terminal.clone(), settle);
+                Ok(Begun::Undecided(Box::new(undecided)))
             }
             stop => self.inner.stopped(stop, end).map(Begun::Progress),
         }
