@@ -4,9 +4,11 @@ use std::{
     collections::BTreeMap,
     process::{Command, Output},
     sync::LazyLock,
+    thread,
+    time::{Duration, Instant},
 };
 
-use kicc_testkit::van::{BookEntry, Charged, Disagreement};
+use kicc_testkit::van::{BookEntry, Charged, Disagreement, Entry, Kind, Ledger, Seen, Van};
 
 use crate::{
     shop::{Line, Shop},
@@ -26,7 +28,7 @@ pub static PYTHON: LazyLock<Result<(), String>> = LazyLock::new(|| possible("pyt
 /// Returns how many are for a person.
 #[track_caller]
 pub fn agree(shop: &Shop, numbers: &[String], lines: &[Line]) -> usize {
-    let ledger = shop.van.ledger();
+    let ledger = settled_ledger(&shop.van);
     assert_eq!(ledger.violations, Vec::<String>::new());
     let rows: BTreeMap<_, _> = shop.rows().into_iter().map(|row| (row.number.clone(), row)).collect();
     let mut book = Vec::new();
@@ -76,6 +78,21 @@ pub fn agree(shop: &Shop, numbers: &[String], lines: &[Line]) -> usize {
         assert!(text.ends_with(&format!("0 lost, 0 doubled, 0 wrong, {persons} for a person\n")), "{text}");
     }
     persons
+}
+
+/// The ledger, once everything that is to be booked late was, or was not.
+fn settled_ledger(van: &Van) -> Ledger {
+    let until = Instant::now() + Duration::from_secs(10);
+    loop {
+        let ledger = van.ledger();
+        let pending = |entry: &&Entry| {
+            let came_late = |seen: &Seen| seen.kind == Kind::Approval && seen.body.is_none();
+            entry.plan.starts_with("late_") && entry.approvals > 0 && !entry.requests.iter().any(came_late)
+        };
+        let Some(entry) = ledger.entries.iter().find(pending) else { return ledger };
+        assert!(Instant::now() < until, "never booked late: {entry:?}");
+        thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// Runs the second script over a ledger and the shop's journal.

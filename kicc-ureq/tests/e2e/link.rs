@@ -5,7 +5,7 @@
 
 use std::{
     collections::BTreeSet,
-    env, fs,
+    env,
     io::{BufRead, BufReader, Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
     path::Path,
@@ -123,10 +123,10 @@ fn lost_link_of_the_command() {
     let base_url = format!("http://{listen}");
     let shops = [(); 2].map(|()| Shop::at(Van::start(CALM.van()).unwrap(), &base_url, CALM));
     for shop in &shops {
-        let scaled = fs::read_to_string(shop.path("kicc.toml")).unwrap();
-        let (defaults, _) = scaled.split_once("[policy]").unwrap();
-        fs::write(shop.path("kicc.toml"), defaults.replace("[merchant]", "allow_http = true\n[merchant]"))
-            .unwrap();
+        shop.change_config(|scaled| {
+            let (defaults, _) = scaled.split_once("[policy]").unwrap();
+            defaults.replace("[merchant]", "allow_http = true\n[merchant]")
+        });
     }
     let numbers = ["GIVEN-UP", "KILLED"].map(|number| [number.to_owned()]);
     namespace.let_only_small_packets_through();

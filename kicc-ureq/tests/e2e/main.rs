@@ -6,6 +6,7 @@
 mod books;
 mod cut;
 mod faults;
+mod gate;
 mod kill;
 mod link;
 mod message;

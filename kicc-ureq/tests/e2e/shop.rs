@@ -134,6 +134,11 @@ impl Shop {
         shop
     }
 
+    pub fn change_config(&self, change: impl FnOnce(String) -> String) {
+        let path = self.path("kicc.toml");
+        fs::write(&path, change(fs::read_to_string(&path).unwrap())).unwrap();
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

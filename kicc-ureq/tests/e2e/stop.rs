@@ -7,22 +7,26 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use kicc_testkit::van::{Entry, Ledger, VanConfig};
+use kicc_testkit::van::{Entry, Ledger, VanConfig, faults::Plan};
 use libtest_mimic::Trial;
 use rustix::process::Signal;
 
 use crate::{
     books,
+    gate::Gate,
     random::Random,
     shop::{HASTY, Process, Run, Shop},
     trials::{long, trial},
 };
 
 pub fn trials() -> Vec<Trial> {
-    vec![trial(
-        "stop::r20_a_stopped_worker_is_not_robbed_while_alive_and_sends_nothing_once_taken_over",
-        many,
-    )]
+    vec![
+        trial("stop::r20_a_stopped_worker_is_not_robbed_while_alive_and_sends_nothing_once_taken_over", many),
+        trial(
+            "stop::r4_stopped_before_its_first_byte_and_woken_too_late_it_sends_nothing",
+            before_the_first_byte,
+        ),
+    ]
 }
 
 fn many() {
@@ -81,6 +85,32 @@ fn stopped_and_woken(which: u64) -> usize {
     lines.extend(shop.recover(&[]).ended_with(&[0]).lines);
     books::agree(&shop, &numbers, &lines);
     open.len()
+}
+
+/// The record is made, the connection is just coming about, and the process stops: the approval never leaves.
+fn before_the_first_byte() {
+    let shop = Shop::open(HASTY, HASTY.van());
+    let numbers = [Plan::OK.number(1), Plan::OK.number(2)];
+    let gate = Gate::new(shop.van.addr(), numbers.len());
+    shop.change_config(|text| {
+        let network = format!("allow_http = true\n[network]\nproxy = \"http://{}\"\n[merchant]", gate.addr());
+        text.replace("[merchant]", &network)
+    });
+    let pay = shop.start_pay(&shop.orders("orders.jsonl", &numbers), numbers.len());
+    gate.wait_until_all_wait();
+    let pay = stopped(&shop, pay);
+    wait_for_leases(&shop);
+    let taken_over = shop.recover(&["--even-if-held"]).ended_with(&[0]);
+    gate.open();
+    pay.signal(Signal::CONT);
+    let woken = pay.wait().ended_with(&[12]);
+    assert_eq!(shop.van.counts().approvals, 0, "sent too late");
+    assert_eq!(
+        gate.let_through(),
+        numbers.len(),
+        "the woken process did not get as far as to its first byte"
+    );
+    books::agree(&shop, &numbers, &[taken_over.lines, woken.lines].concat());
 }
 
 /// Few, so that a stop between the last look at the lease and the first byte stays improbable (the stated limit of R17).
