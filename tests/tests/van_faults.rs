@@ -7,7 +7,7 @@ use std::io::Write;
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use kicc_testkit::van::faults::{self, Fault, Plan, Rescue};
+use kicc_testkit::van::faults::{self, Fault, Plan, Product, Rescue};
 use kicc_testkit::van::{State, Van, VanConfig};
 use raw::{APPROVE, CANCEL, End, Got, NET_CANCEL, approval, cancel, eventually, net_cancel, post, quick};
 
@@ -80,6 +80,7 @@ fn on_the_wire(fault: Fault, got: &Got) -> bool {
         Fault::Redirect302 => got.status() == Some(302) && text.contains("Location: /other\r\n"),
         Fault::Redirect307 => got.status() == Some(307) && text.contains("Location: /other\r\n"),
         Fault::Empty200 => whole && got.body().is_empty() && text.contains("Content-Length: 0"),
+        other => panic!("{other} is not Simple Payment's"),
     }
 }
 
@@ -140,6 +141,9 @@ fn late_after_give_up() {
     assert!(!van.ledger().standing("Xlateg-1"));
     let got = post(&van, NET_CANCEL, &net_cancel("Xlateg-1", AMOUNT));
     assert_eq!(got.json()["cardConfirmNo"], "9410-61**-****-0001");
+    let did: Vec<String> =
+        van.ledger().entry("Xlateg-1").unwrap().requests.iter().map(|seen| seen.did.clone()).collect();
+    assert_eq!(did, ["to be booked late", "voided", "booked late"]);
     drop(silent);
     eventually("idle", || van.ledger().entry("Xlateg-1").unwrap().state == State::Voided);
 
@@ -188,6 +192,7 @@ fn every_rescue_fault_of_net_cancels() {
             Rescue::ServerError => ["ClosedSome(503)", "ClosedSome(503)", works, works],
             Rescue::ProvesNothing => ["ClosedSome(200)7777"; 4],
             Rescue::CancelHangDone | Rescue::CancelRefused => [works; 4],
+            other => panic!("{} is not Simple Payment's", other.row().name),
         };
         assert_eq!(seen, expected, "{}", rescue.row().name);
         assert_eq!(van.ledger().standing(&number), rescue == Rescue::ProvesNothing);
@@ -213,6 +218,7 @@ fn every_rescue_fault_of_cancels() {
             Rescue::HangDone | Rescue::Reset | Rescue::CancelHangDone => ["", "", "7001"],
             Rescue::CancelRefused => ["7777", "7777", "0000"],
             Rescue::ProvesNothing => ["7777"; 3],
+            other => panic!("{} is not Simple Payment's", other.row().name),
         };
         assert_eq!(codes, expected, "{}", rescue.row().name);
         assert_eq!(van.ledger().standing(&number), rescue == Rescue::ProvesNothing);
@@ -251,8 +257,11 @@ fn rules_and_amounts_choose_from_any_client() {
 
 #[test]
 fn the_table_is_complete() {
-    assert_eq!(faults::table().count(), Fault::all().count() + Rescue::all().count() + 2);
-    for row in faults::table() {
-        assert!(!row.what.is_empty() && !row.name.contains(' '), "{row:?}");
+    for product in [Product::Simple, Product::EasyTalk] {
+        let (faults, rescues) = (Fault::of(product).count(), Rescue::of(product).count());
+        assert_eq!(faults::table_of(product).count(), faults + rescues + 2);
+        for row in faults::table_of(product) {
+            assert!(!row.what.is_empty() && !row.name.contains(' '), "{row:?}");
+        }
     }
 }

@@ -5,15 +5,16 @@ use core::str::FromStr;
 use sha2::{Digest, Sha256};
 
 use super::VanConfig;
-use super::faults::{Fault, Plan, Rescue, UnknownFault};
+use super::faults::{End, Fault, Plan, Product, Rescue, UnknownFault};
 
 /// The plan of an order. It depends on the order and the configuration alone, so that every message about an order
 /// meets the same plan, in whatever order the messages come.
-pub(crate) fn plan(config: &VanConfig, number: &str, amount: u64) -> Plan {
-    let by_rule =
-        || config.faults.iter().find(|rule| rule.matches.covers(number, amount)).map(|rule| rule.plan);
-    let by_mark = || config.magic.then(|| by_number(number).or_else(|| by_amount(amount))).flatten();
-    let by_seed = || config.seeded.as_ref().map(|seeded| seeded.plan(config.seed, number));
+pub(crate) fn plan(config: &VanConfig, product: Product, number: &str, amount: u64) -> Plan {
+    let is_meant = |rule: &&FaultRule| rule.matches.covers(number, amount) && rule.plan.is_of(product);
+    let by_rule = || config.faults.iter().find(is_meant).map(|rule| rule.plan);
+    let marked = || by_number(number).filter(|plan| plan.is_of(product));
+    let by_mark = || config.magic.then(|| marked().or_else(|| by_amount(product, amount))).flatten();
+    let by_seed = || config.seeded.as_ref().map(|seeded| seeded.plan(product, config.seed, number));
     by_rule().or_else(by_mark).or_else(by_seed).unwrap_or(Plan::OK)
 }
 
@@ -102,35 +103,38 @@ pub struct SeededFaults {
 }
 
 impl SeededFaults {
-    /// Every fault equally often beside `ok` (weight given); of the rescues two in three work, the others fail in every
-    /// way that ends by itself.
+    /// Every fault equally often beside `ok` (weight given); of a product's rescues about two in three work, the others
+    /// fail in every way that ends by itself.
     #[must_use]
     pub fn storm(ok_weight: u32) -> Self {
-        let faults = Fault::all().map(|fault| (fault, if fault == Fault::Ok { ok_weight } else { 1 }));
-        let rescues =
-            Rescue::all().filter(|rescue| *rescue != Rescue::ProvesNothing).map(|rescue| (Some(rescue), 1));
-        Self { approvals: faults.collect(), rescues: rescues.chain([(None, 12)]).collect() }
+        let faults = Fault::every().map(|fault| (fault, if fault == Fault::Ok { ok_weight } else { 1 }));
+        let ending = Rescue::every().filter(|rescue| rescue.row().end != End::NeedsOperator);
+        let rescues = ending.map(|rescue| (Some(rescue), 1)).chain([(None, 18)]);
+        Self { approvals: faults.collect(), rescues: rescues.collect() }
     }
 
-    /// The plan of an order under a seed.
+    /// The plan of a product's order under a seed.
     #[must_use]
-    pub fn plan(&self, seed: u64, number: &str) -> Plan {
+    pub fn plan(&self, product: Product, seed: u64, number: &str) -> Plan {
         let dice: [u8; 32] =
             Sha256::new_with_prefix(seed.to_be_bytes()).chain_update(number).finalize().into();
         let throw = |at: usize| dice[at..at + 8].iter().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte));
-        let fault = match pick(&self.approvals, throw(0)) {
+        let of = |plan: Plan| plan.is_of(product);
+        let fault = match pick(&self.approvals, |fault| of(fault.into()), throw(0)) {
             // Longer than any answer, and it wraps: every byte of the answer gets its turn.
             Some(Fault::Cut(_)) => Fault::Cut(u32::try_from(throw(16) % 10_000).unwrap_or(0)),
             other => other.unwrap_or(Fault::Ok),
         };
-        Plan { fault, rescue: pick(&self.rescues, throw(8)).flatten() }
+        let rescue = pick(&self.rescues, |rescue| of(Plan { fault: Fault::Ok, rescue }), throw(8));
+        Plan { fault, rescue: rescue.flatten() }
     }
 }
 
-fn pick<T: Copy>(weighted: &[(T, u32)], throw: u64) -> Option<T> {
-    let total: u64 = weighted.iter().map(|(_, weight)| u64::from(*weight)).sum();
+fn pick<T: Copy>(weighted: &[(T, u32)], is_meant: impl Fn(T) -> bool, throw: u64) -> Option<T> {
+    let meant = || weighted.iter().filter(|(what, _)| is_meant(*what));
+    let total: u64 = meant().map(|(_, weight)| u64::from(*weight)).sum();
     let mut left = throw.checked_rem(total)?;
-    for (what, weight) in weighted {
+    for (what, weight) in meant() {
         match left.checked_sub(u64::from(*weight)) {
             Some(rest) => left = rest,
             None => return Some(*what),
@@ -149,22 +153,23 @@ fn by_number(number: &str) -> Option<Plan> {
     }
 }
 
-fn by_amount(amount: u64) -> Option<Plan> {
+fn by_amount(product: Product, amount: u64) -> Option<Plan> {
     let (byte, digits) = (amount / 10_000, amount % 10_000);
-    let fault = Fault::of_number(digits % 100, u32::try_from(byte).unwrap_or(u32::MAX))?;
+    let fault = Fault::of_number(product, digits % 100, u32::try_from(byte).unwrap_or(u32::MAX))?;
     match (digits / 1000, digits / 100 % 10) {
         (9, 0) => Some(fault.into()),
-        (9, rescue) => Some(Plan { fault, rescue: Some(Rescue::of_number(rescue)?) }),
+        (9, rescue) => Some(Plan { fault, rescue: Some(Rescue::of_number(product, rescue)?) }),
         _ => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::faults::table_of;
     use super::*;
 
     fn chosen(number: &str, amount: u64) -> String {
-        plan(&VanConfig::default(), number, amount).to_string()
+        plan(&VanConfig::default(), Product::Simple, number, amount).to_string()
     }
 
     #[test]
@@ -185,12 +190,34 @@ mod tests {
     }
 
     #[test]
-    fn every_line_is_reachable_by_its_marker_and_its_magic_amount() {
-        for row in super::super::faults::table() {
-            let Some((marker, magic)) = row.marker().zip(row.magic()) else { continue };
-            assert!(chosen(&format!("{marker}1"), 1000).contains(row.name), "{marker}");
-            assert!(chosen("ORD_1", u64::from(magic)).contains(row.name), "{magic}");
+    fn every_line_of_a_product_is_reachable_by_its_marker_and_its_magic_amount() {
+        for product in [Product::Simple, Product::EasyTalk] {
+            let chosen =
+                |number: &str, amount: u64| plan(&VanConfig::default(), product, number, amount).to_string();
+            for row in table_of(product) {
+                if let Some(marker) = row.marker() {
+                    assert!(chosen(&format!("{marker}1"), 1000).contains(row.name), "{marker}");
+                }
+                if let Some(magic) = row.magic() {
+                    assert!(chosen("ORD_1", u64::from(magic)).contains(row.name), "{magic}");
+                }
+            }
         }
+    }
+
+    #[test]
+    fn what_a_product_does_not_have_is_not_chosen() {
+        let faults = vec!["number=* fault=amount_missing".parse().unwrap()];
+        let config = VanConfig { faults, ..VanConfig::default() };
+        let chosen = |product, number: &str, amount| plan(&config, product, number, amount).to_string();
+        assert_eq!(chosen(Product::EasyTalk, "A", 1), "amount_missing");
+        assert_eq!(chosen(Product::Simple, "A", 1), "ok");
+        assert_eq!(chosen(Product::Simple, "Xnoamt-1", 1), "ok");
+        assert_eq!(chosen(Product::Simple, "Xhanga_qboth-1", 1), "ok");
+        assert_eq!(chosen(Product::Simple, "A", 9046), "ok");
+        assert_eq!(chosen(Product::Simple, "A", 9213), "hang_after+rescue_hang_done");
+        let plain = VanConfig::default();
+        assert_eq!(plan(&plain, Product::EasyTalk, "A", 9213).to_string(), "hang_after+cancel_duplicate");
     }
 
     #[test]
@@ -199,10 +226,10 @@ mod tests {
             ["number=ORD_* fault=decline", "amount=1004 fault=cut7+rescue_hang", "number=Xdec-1 fault=ok"];
         let faults = faults.iter().map(|line| line.parse().unwrap()).collect();
         let config = VanConfig { faults, ..VanConfig::default() };
-        assert_eq!(plan(&config, "ORD_7", 1004).to_string(), "decline");
-        assert_eq!(plan(&config, "A", 1004).to_string(), "cut7+rescue_hang");
-        assert_eq!(plan(&config, "Xdec-1", 1).to_string(), "ok");
-        assert_eq!(plan(&config, "Xdec-2", 1).to_string(), "decline");
+        assert_eq!(plan(&config, Product::Simple, "ORD_7", 1004).to_string(), "decline");
+        assert_eq!(plan(&config, Product::Simple, "A", 1004).to_string(), "cut7+rescue_hang");
+        assert_eq!(plan(&config, Product::Simple, "Xdec-1", 1).to_string(), "ok");
+        assert_eq!(plan(&config, Product::Simple, "Xdec-2", 1).to_string(), "decline");
         for bad in [
             "",
             "fault=ok",
@@ -216,16 +243,19 @@ mod tests {
     }
 
     #[test]
-    fn a_storm_is_repeatable_and_has_every_fault() {
+    fn a_storm_is_repeatable_and_has_every_fault_of_a_product_and_no_other() {
         let seeded = SeededFaults::storm(1);
-        let mut seen = std::collections::HashSet::new();
-        for serial in 0..3000 {
-            let number = format!("S{serial}");
-            let plan = seeded.plan(7, &number);
-            assert_eq!(plan, seeded.plan(7, &number));
-            seen.insert(plan.fault.row().name);
+        for product in [Product::Simple, Product::EasyTalk] {
+            let mut seen = std::collections::HashSet::new();
+            for serial in 0..3000 {
+                let number = format!("S{serial}");
+                let plan = seeded.plan(product, 7, &number);
+                assert_eq!(plan, seeded.plan(product, 7, &number));
+                assert!(plan.is_of(product), "{plan}");
+                seen.insert(plan.fault.row().name);
+            }
+            assert_eq!(seen.len(), Fault::of(product).count());
+            assert_ne!(seeded.plan(product, 7, "S1"), seeded.plan(product, 8, "S1"));
         }
-        assert_eq!(seen.len(), Fault::all().count());
-        assert_ne!(seeded.plan(7, "S1"), seeded.plan(8, "S1"));
     }
 }

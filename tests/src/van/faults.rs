@@ -2,13 +2,29 @@
 //!
 //! A fault of the approval and one of its rescue together are a [`Plan`]. Four ways to choose one, tried in this
 //! order: a rule of the configuration, a marked merchant number, a magic amount, the seed. A marked number is
-//! `X<code>-...` or `X<code>_<rescue code>-...` (`Xhanga-0001`, `Xhanga_reset-0001`). A magic amount ends in `9KNN`,
-//! where `NN` is the fault's number and `K` the rescue fault's (0: none); no `NN` is a multiple of ten, so that no
-//! ordinary price is magic.
+//! `X<code>-...` or `X<code>_<rescue code>-...` (`Xhanga-0001`, `Xhanga_reset-0001`); EasyTalkPay's merchant number is
+//! the approval's `shopTransactionId`. A magic amount ends in `9KNN`, where `NN` is the fault's number and `K` the
+//! rescue fault's (0: none); no `NN` is a multiple of ten, so that no ordinary price is magic.
+//!
+//! A product has the lines that say so. What another product alone has does not happen to its orders.
+
+mod rows;
 
 use core::fmt;
 use core::mem::discriminant;
 use core::str::FromStr;
+
+use super::ledger::Kind;
+use rows::{APPROVALS, DOORS, RESCUES};
+
+/// The products that the VAN serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Product {
+    /// VAN Simple Payment (spec A).
+    Simple,
+    /// EasyTalkPay (spec B).
+    EasyTalk,
+}
 
 /// What the VAN does with the approval request of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -51,9 +67,19 @@ pub enum Fault {
     LateAfterGiveUp,
     LateAfterNetCancel,
     LateForgetful,
+    CharsetUtf8,
+    CharsetWrong,
+    CharsetNone,
+    OtherSpelling,
+    AmountText,
+    AmountMissing,
+    AmountDiffers,
+    Duplicate,
+    DuplicateBefore,
+    BrokenEcho,
 }
 
-/// What the VAN does with the net-cancels and cancels of an order.
+/// What the VAN does with the net-cancels, status queries and cancels of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the table below says what each one is, and is what users see")]
 pub enum Rescue {
@@ -64,6 +90,15 @@ pub enum Rescue {
     ProvesNothing,
     CancelHangDone,
     CancelRefused,
+    CancelHang,
+    CancelDuplicate,
+    CancelDuplicateBefore,
+    QueryCancelled,
+    QueryForeign,
+    QueryBoth,
+    QueryNeither,
+    QueryBroken,
+    QueryForgets,
 }
 
 /// The outcome of an order as a correct client reports it.
@@ -109,13 +144,15 @@ pub enum Stage {
 /// One line of the table.
 #[derive(Debug, Clone, Copy)]
 pub struct Row {
+    /// The products that have it.
+    pub products: &'static [Product],
     /// How it is asked for.
     pub stage: Stage,
     /// The name, as rules and ledgers have it.
     pub name: &'static str,
     /// The short code in a marked merchant number; empty for a door.
     pub code: &'static str,
-    /// `NN` (approval) or `K` (rescue) in a magic amount; 0 for a door.
+    /// `NN` (approval) or `K` (rescue) in a magic amount; 0 where no amount asks for it.
     pub number: u8,
     /// The only acceptable end. A rescue fault leaves the end of the approval's fault, unless this is `NeedsOperator`.
     pub end: End,
@@ -124,6 +161,10 @@ pub struct Row {
 }
 
 impl Row {
+    fn has_number(&self, number: u64) -> bool {
+        number != 0 && u64::from(self.number) == number
+    }
+
     /// A merchant number's beginning that asks for this fault, if one can.
     #[must_use]
     pub fn marker(&self) -> Option<String> {
@@ -138,6 +179,7 @@ impl Row {
     #[must_use]
     pub fn magic(&self) -> Option<u16> {
         match self.stage {
+            _ if self.number == 0 => None,
             Stage::Approval => Some(9000 + u16::from(self.number)),
             Stage::Rescue => {
                 Some(9000 + 100 * u16::from(self.number) + u16::from(Fault::HangAfter.row().number))
@@ -147,192 +189,31 @@ impl Row {
     }
 }
 
-const fn row(
-    stage: Stage,
-    name: &'static str,
-    code: &'static str,
-    number: u8,
-    end: End,
-    what: &'static str,
-) -> Row {
-    Row { stage, name, code, number, end, what }
-}
-
-const fn approval(name: &'static str, code: &'static str, number: u8, end: End, what: &'static str) -> Row {
-    row(Stage::Approval, name, code, number, end, what)
-}
-
-const fn rescue(name: &'static str, code: &'static str, number: u8, end: End, what: &'static str) -> Row {
-    row(Stage::Rescue, name, code, number, end, what)
-}
-
-use End::{Approved, Declined, NeedsOperator, NeverSent, Reversed};
-
-const APPROVALS: [(Fault, Row); 36] = [
-    (Fault::Ok, approval("ok", "ok", 1, Approved, "answers 0000")),
-    (Fault::Drip, approval("drip", "drip", 2, Approved, "answers 0000, one byte at a time")),
-    (Fault::Chunked, approval("chunked", "chunk", 3, Approved, "answers 0000 in chunks")),
-    (
-        Fault::UntilClose,
-        approval("until_close", "close", 4, Approved, "answers 0000 without a length, then closes"),
-    ),
-    (Fault::AnsweredTwice, approval("answered_twice", "twice", 5, Approved, "answers 0000 twice in a row")),
-    (
-        Fault::BrokenText,
-        approval("broken_text", "text", 6, Approved, "answers 0000 with a cut Hangul in respMsg"),
-    ),
-    (
-        Fault::LoneSurrogate,
-        approval("lone_surrogate", "surr", 7, Approved, "answers 0000 with half an escape in issFmNm"),
-    ),
-    (Fault::Decline, approval("decline", "dec", 8, Declined, "declines with 8521")),
-    (
-        Fault::DeclineBare,
-        approval("decline_bare", "bare", 9, Declined, "declines with only code and message in the body"),
-    ),
-    (
-        Fault::DeclineUnlisted,
-        approval("decline_unlisted", "unl", 11, Declined, "declines with a code of no list"),
-    ),
-    (Fault::HangBefore, approval("hang_before", "hangb", 12, Reversed, "never books, never answers")),
-    (Fault::HangAfter, approval("hang_after", "hanga", 13, Reversed, "books, never answers")),
-    (
-        Fault::ResetBefore,
-        approval("reset_before", "rstb", 14, Reversed, "never books, resets the connection"),
-    ),
-    (Fault::ResetAfter, approval("reset_after", "rsta", 15, Reversed, "books, resets the connection")),
-    (
-        Fault::Cut(200),
-        approval(
-            "cut",
-            "cut",
-            16,
-            Reversed,
-            "books, ends the answer at byte n: cutN, or the amount's digits before 9K16",
-        ),
-    ),
-    (Fault::Html502, approval("html_502", "html", 17, Reversed, "books, answers 502 with HTML")),
-    (
-        Fault::Http400,
-        approval("http_400", "h400", 18, Reversed, "books, answers 400 with a decline in the body"),
-    ),
-    (Fault::BrokenJson, approval("broken_json", "json", 19, Reversed, "books, answers JSON without its end")),
-    (
-        Fault::DuplicatedKey,
-        approval("duplicated_key", "dup", 21, Reversed, "books, answers with two different respCd"),
-    ),
-    (Fault::MissingCode, approval("missing_code", "nocode", 22, Reversed, "books, answers without respCd")),
-    (Fault::EmptyCode, approval("empty_code", "empty", 23, Reversed, "books, answers with an empty respCd")),
-    (
-        Fault::NumericCode,
-        approval("numeric_code", "num", 24, Reversed, "books, answers with a number as respCd"),
-    ),
-    (
-        Fault::ForeignNumber,
-        approval("foreign_number", "echo", 25, Reversed, "books, echoes another order's mercTrxNo"),
-    ),
-    (
-        Fault::ForeignTerminal,
-        approval("foreign_terminal", "term", 26, Reversed, "books, echoes another terminal's tid"),
-    ),
-    (
-        Fault::NoEcho,
-        approval("no_echo", "noecho", 27, Reversed, "books, answers 0000 without mercTrxNo and tid"),
-    ),
-    (
-        Fault::BinaryBody,
-        approval("binary_body", "bin", 28, Reversed, "books, answers bytes that are no text"),
-    ),
-    (Fault::Oversized, approval("oversized", "big", 29, Reversed, "books, answers 0000 in a body of 1 MiB")),
-    (Fault::Redirect302, approval("redirect_302", "r302", 31, Reversed, "books, answers 302 to /other")),
-    (Fault::Redirect307, approval("redirect_307", "r307", 32, Reversed, "books, answers 307 to /other")),
-    (Fault::Empty200, approval("empty_200", "e200", 33, Reversed, "books, answers 200 with an empty body")),
-    (
-        Fault::DeclineWithApproval,
-        approval(
-            "decline_with_approval",
-            "decap",
-            34,
-            Reversed,
-            "books, answers 8521 together with an approval number",
-        ),
-    ),
-    (
-        Fault::ChunkedCut,
-        approval("chunked_cut", "chcut", 35, Reversed, "books, answers in chunks without the last one"),
-    ),
-    (
-        Fault::NoLengthCut,
-        approval("no_length_cut", "nlcut", 36, Reversed, "books, answers half without a length, then closes"),
-    ),
-    (
-        Fault::LateAfterGiveUp,
-        approval("late_after_give_up", "lateg", 37, Reversed, "books once the client gave up"),
-    ),
-    (
-        Fault::LateAfterNetCancel,
-        approval(
-            "late_after_net_cancel",
-            "laten",
-            38,
-            Reversed,
-            "would book late, but remembers a net-cancel that came before",
-        ),
-    ),
-    (
-        Fault::LateForgetful,
-        approval(
-            "late_forgetful",
-            "latef",
-            39,
-            Reversed,
-            "books late, even after a net-cancel that found nothing",
-        ),
-    ),
-];
-
-const RESCUES: [(Rescue, Row); 7] = [
-    (Rescue::Hang, rescue("rescue_hang", "hang", 1, Reversed, "does and answers nothing, a few times")),
-    (
-        Rescue::HangDone,
-        rescue("rescue_hang_done", "done", 2, Reversed, "voids, but does not answer, a few times"),
-    ),
-    (
-        Rescue::Reset,
-        rescue("rescue_reset", "reset", 3, Reversed, "voids, then resets the connection, a few times"),
-    ),
-    (
-        Rescue::ServerError,
-        rescue("rescue_5xx", "5xx", 4, Reversed, "does nothing and answers 503, a few times"),
-    ),
-    (
-        Rescue::ProvesNothing,
-        rescue("rescue_proves_nothing", "never", 5, NeedsOperator, "does nothing and answers 7777, for ever"),
-    ),
-    (
-        Rescue::CancelHangDone,
-        rescue("cancel_hang_done", "chang", 6, Reversed, "cancels, but does not answer, a few times"),
-    ),
-    (
-        Rescue::CancelRefused,
-        rescue("cancel_refused", "cref", 7, Reversed, "refuses cancels with 7777, a few times"),
-    ),
-];
-
-const DOORS: [Row; 2] = [
-    row(Stage::Door, "refuse", "", 0, NeverSent, "a port that refuses connections: Van::refusing_addr"),
-    row(Stage::Door, "tls", "", 0, NeverSent, "no TLS where https is asked for: the VAN's own port"),
-];
-
-/// The whole table: approvals, rescues, doors.
+/// Simple Payment's table: approvals, rescues, doors.
 pub fn table() -> impl Iterator<Item = &'static Row> {
-    APPROVALS.iter().map(|(_, row)| row).chain(RESCUES.iter().map(|(_, row)| row)).chain(&DOORS)
+    table_of(Product::Simple)
+}
+
+/// A product's table: approvals, rescues, doors.
+pub fn table_of(product: Product) -> impl Iterator<Item = &'static Row> {
+    let all = APPROVALS.iter().map(|(_, row)| row).chain(RESCUES.iter().map(|(_, row)| row)).chain(&DOORS);
+    all.filter(move |row| row.products.contains(&product))
 }
 
 impl Fault {
-    /// Every fault of an approval, in the table's order; `Cut` with an example byte.
+    /// Every fault of an approval in Simple Payment, in the table's order; `Cut` with an example byte.
     pub fn all() -> impl Iterator<Item = Self> {
+        Self::of(Product::Simple)
+    }
+
+    /// Every fault of an approval in any product.
+    pub(crate) fn every() -> impl Iterator<Item = Self> {
         APPROVALS.iter().map(|(fault, _)| *fault)
+    }
+
+    /// Every fault of an approval in a product, in the table's order; `Cut` with an example byte.
+    pub fn of(product: Product) -> impl Iterator<Item = Self> {
+        lines_of(product, &APPROVALS).map(|(fault, _)| *fault)
     }
 
     /// Its line in the table.
@@ -342,9 +223,9 @@ impl Fault {
         &line.expect("every fault has a line, which a test checks").1
     }
 
-    /// The fault of a number (`NN` of a magic amount); `byte` is where [`Fault::Cut`] cuts.
-    pub(crate) fn of_number(number: u64, byte: u32) -> Option<Self> {
-        let (fault, _) = APPROVALS.iter().find(|(_, row)| u64::from(row.number) == number)?;
+    /// The product's fault of a number (`NN` of a magic amount); `byte` is where [`Fault::Cut`] cuts.
+    pub(crate) fn of_number(product: Product, number: u64, byte: u32) -> Option<Self> {
+        let (fault, _) = lines_of(product, &APPROVALS).find(|(_, row)| row.has_number(number))?;
         Some(if let Self::Cut(_) = fault { Self::Cut(byte) } else { *fault })
     }
 
@@ -357,6 +238,10 @@ impl Fault {
     }
 }
 
+fn lines_of<T>(product: Product, lines: &'static [(T, Row)]) -> impl Iterator<Item = &'static (T, Row)> {
+    lines.iter().filter(move |(_, row)| row.products.contains(&product))
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -367,9 +252,37 @@ impl fmt::Display for Fault {
 }
 
 impl Rescue {
-    /// Every fault of a rescue, in the table's order.
+    /// Every fault of a rescue in Simple Payment, in the table's order.
     pub fn all() -> impl Iterator<Item = Self> {
+        Self::of(Product::Simple)
+    }
+
+    /// Every fault of a rescue in any product.
+    pub(crate) fn every() -> impl Iterator<Item = Self> {
         RESCUES.iter().map(|(rescue, _)| *rescue)
+    }
+
+    /// Every fault of a rescue in a product, in the table's order.
+    pub fn of(product: Product) -> impl Iterator<Item = Self> {
+        lines_of(product, &RESCUES).map(|(rescue, _)| *rescue)
+    }
+
+    /// Does it befall messages of this kind?
+    pub(crate) fn concerns(self, kind: Kind) -> bool {
+        match self {
+            Self::Hang | Self::HangDone | Self::Reset | Self::ServerError | Self::ProvesNothing => true,
+            Self::CancelHangDone
+            | Self::CancelRefused
+            | Self::CancelHang
+            | Self::CancelDuplicate
+            | Self::CancelDuplicateBefore => kind == Kind::Cancel,
+            Self::QueryCancelled
+            | Self::QueryForeign
+            | Self::QueryBoth
+            | Self::QueryNeither
+            | Self::QueryBroken
+            | Self::QueryForgets => kind == Kind::StatusQuery,
+        }
     }
 
     /// Its line in the table.
@@ -379,8 +292,9 @@ impl Rescue {
         &line.expect("every rescue fault has a line, which a test checks").1
     }
 
-    pub(crate) fn of_number(number: u64) -> Option<Self> {
-        RESCUES.iter().find(|(_, row)| u64::from(row.number) == number).map(|(rescue, _)| *rescue)
+    /// The product's rescue fault of a number (`K` of a magic amount).
+    pub(crate) fn of_number(product: Product, number: u64) -> Option<Self> {
+        lines_of(product, &RESCUES).find(|(_, row)| row.has_number(number)).map(|(rescue, _)| *rescue)
     }
 
     /// The rescue fault of a name or a code.
@@ -394,7 +308,7 @@ impl Rescue {
 pub struct Plan {
     /// What becomes of the approval.
     pub fault: Fault,
-    /// What becomes of its net-cancels and cancels; `None`: they work.
+    /// What becomes of its net-cancels, status queries and cancels; `None`: they work.
     pub rescue: Option<Rescue>,
 }
 
@@ -406,8 +320,22 @@ impl Plan {
     #[must_use]
     pub fn end(self) -> End {
         let end = self.fault.row().end;
-        let rescued = end == End::Reversed || self.fault == Fault::DeclineUnlisted;
-        if rescued && self.rescue == Some(Rescue::ProvesNothing) { End::NeedsOperator } else { end }
+        let reversed = end == End::Reversed;
+        let proven = matches!(self.fault, Fault::AmountMissing | Fault::AmountDiffers);
+        match self.rescue {
+            Some(Rescue::ProvesNothing) if reversed || self.fault == Fault::DeclineUnlisted => {
+                End::NeedsOperator
+            }
+            Some(Rescue::QueryForgets) if reversed && !proven => End::NeedsOperator,
+            _ => end,
+        }
+    }
+
+    /// Does the product have both?
+    #[must_use]
+    pub fn is_of(self, product: Product) -> bool {
+        let has = |row: &Row| row.products.contains(&product);
+        has(self.fault.row()) && self.rescue.is_none_or(|rescue| has(rescue.row()))
     }
 
     /// A merchant number that asks for this plan: its marker and `serial` in at least four digits.
@@ -459,8 +387,9 @@ impl FromStr for Plan {
 pub struct UnknownFault(pub String);
 
 fn names(stage: Stage) -> String {
-    let names: Vec<&str> = table().filter(|row| row.stage == stage).map(|row| row.name).collect();
-    names.join(", ")
+    let approvals = APPROVALS.iter().map(|(_, row)| row);
+    let rows = approvals.chain(RESCUES.iter().map(|(_, row)| row)).filter(|row| row.stage == stage);
+    rows.map(|row| row.name).collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]
@@ -469,20 +398,27 @@ mod tests {
 
     #[test]
     fn every_line_is_found_by_name_code_and_number_and_by_nothing_else() {
-        for fault in Fault::all() {
-            let row = fault.row();
-            assert_eq!(Fault::of_word(row.name), Some(fault));
-            assert_eq!(Fault::of_word(row.code), Some(fault));
-            assert_eq!(Fault::of_number(u64::from(row.number), 200), Some(fault));
+        for (fault, row) in &APPROVALS {
+            assert_eq!(fault.row().name, row.name);
+            assert_eq!(Fault::of_word(row.name), Some(*fault));
+            assert_eq!(Fault::of_word(row.code), Some(*fault));
+            for product in row.products {
+                assert_eq!(Fault::of_number(*product, u64::from(row.number), 200), Some(*fault));
+            }
             assert_ne!(row.number % 10, 0, "{}: a price may end so", row.name);
         }
-        for rescue in Rescue::all() {
-            assert_eq!(Rescue::of_word(rescue.row().name), Some(rescue));
-            assert_eq!(Rescue::of_word(rescue.row().code), Some(rescue));
-            assert_eq!(Rescue::of_number(u64::from(rescue.row().number)), Some(rescue));
+        for (rescue, row) in &RESCUES {
+            assert_eq!(rescue.row().name, row.name);
+            assert_eq!(Rescue::of_word(row.name), Some(*rescue));
+            assert_eq!(Rescue::of_word(row.code), Some(*rescue));
+            for product in row.products.iter().filter(|_| row.number != 0) {
+                assert_eq!(Rescue::of_number(*product, u64::from(row.number)), Some(*rescue));
+            }
         }
+        assert_eq!(Rescue::of_number(Product::EasyTalk, 0), None);
+        let all = || APPROVALS.iter().map(|(_, row)| row).chain(RESCUES.iter().map(|(_, row)| row));
         for stage in [Stage::Approval, Stage::Rescue] {
-            let rows: Vec<&Row> = table().filter(|row| row.stage == stage).collect();
+            let rows: Vec<&Row> = all().filter(|row| row.stage == stage).collect();
             for word in rows.iter().flat_map(|row| [row.name, row.code]) {
                 assert_eq!(
                     rows.iter().filter(|row| row.name == word || row.code == word).count(),
@@ -495,8 +431,8 @@ mod tests {
 
     #[test]
     fn a_marked_number_keeps_within_twenty_bytes_with_room_for_a_serial() {
-        for fault in Fault::all().chain([Fault::Cut(999)]) {
-            for rescue in Rescue::all().map(Some).chain([None]) {
+        for fault in Fault::every().chain([Fault::Cut(999)]) {
+            for rescue in Rescue::every().map(Some).chain([None]) {
                 let number = Plan { fault, rescue }.number(9999);
                 assert!(number.len() <= 20, "{number}");
                 assert!(
@@ -527,5 +463,7 @@ mod tests {
         assert_eq!(end("decline+rescue_proves_nothing"), End::Declined);
         assert_eq!(end("ok+rescue_proves_nothing"), End::Approved);
         assert_eq!(end("hang_after+rescue_hang"), End::Reversed);
+        assert_eq!(end("hang_after+query_forgets"), End::NeedsOperator);
+        assert_eq!(end("amount_differs+query_forgets"), End::Reversed);
     }
 }

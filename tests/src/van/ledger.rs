@@ -3,12 +3,11 @@
 //! [`Ledger`] is a snapshot to read and compare; [`Books`] is the living thing, behind one mutex, so that the moment
 //! at which money moves is one moment for everybody.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::clock::{Moment, machine_now};
 use super::faults::Plan;
 
 /// A snapshot of the books; also the JSON of `GET /ledger`. Times are Unix milliseconds, amounts are won.
@@ -66,6 +65,8 @@ pub struct Entry {
     pub net_cancels: u32,
     /// Cancels that arrived and name this number's approval.
     pub cancels: u32,
+    /// Status queries that arrived and ask for this number, or for a cancel of its approval.
+    pub status_queries: u32,
     /// A net-cancel found nothing to void and is remembered: an approval that comes later is refused.
     pub net_cancel_remembered: bool,
     /// Every time that money moved.
@@ -107,7 +108,7 @@ pub struct Charge {
     pub amount: u64,
     /// The card company's approval number, 8 digits.
     pub approval_number: String,
-    /// The VAN's own number, `V` and 11 digits.
+    /// The VAN's own number (Simple Payment's `vanTrxNo`, EasyTalkPay's `controlNo`), `V` and 11 digits.
     pub van_number: String,
     /// The card company's approval date in Korea, `yyyyMMdd`.
     pub approval_date: String,
@@ -140,6 +141,8 @@ pub enum Kind {
     NetCancel,
     /// Cancels a known approval.
     Cancel,
+    /// Asks what became of an approval or a cancel.
+    StatusQuery,
 }
 
 /// One request, and what the VAN did.
@@ -159,12 +162,26 @@ pub struct Seen {
 /// Terminal and merchant number.
 pub(crate) type Key = (String, String);
 
+/// A request as its idempotency key and its status query know it (spec C.1).
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    /// The VAN's day at its arrival: the key lapses with it.
+    pub(crate) day: String,
+    /// The date that the request stated; empty where it has none.
+    pub(crate) date: String,
+    /// The entry that it is about; `None` for what moves no money.
+    pub(crate) about: Option<Key>,
+}
+
 /// The books as the VAN keeps them.
 #[derive(Debug, Default)]
 pub(crate) struct Books {
     entries: BTreeMap<Key, Entry>,
     by_van_number: HashMap<String, Key>,
     nonces: HashSet<String>,
+    requests: HashMap<Key, Request>,
+    /// By the hash of an authorisation, the approval that used it last.
+    authorisations: HashMap<String, Key>,
     violations: Vec<String>,
 }
 
@@ -196,6 +213,7 @@ impl Books {
             approvals: 0,
             net_cancels: 0,
             cancels: 0,
+            status_queries: 0,
             net_cancel_remembered: false,
             charges: Vec::new(),
             requests: Vec::new(),
@@ -209,18 +227,42 @@ impl Books {
         self.by_van_number.get(van_number).cloned()
     }
 
+    /// Notes a request under its key; false if that key was used on the same day, and then nothing is noted.
+    pub(crate) fn request_is_fresh(&mut self, key: &Key, request: Request) -> bool {
+        let fresh = self.requests.get(key).is_none_or(|before| before.day != request.day);
+        if fresh {
+            self.requests.insert(key.clone(), request);
+        }
+        fresh
+    }
+
+    /// What came last under this key.
+    pub(crate) fn request_of(&self, key: &Key) -> Option<Request> {
+        self.requests.get(key).cloned()
+    }
+
+    /// Notes that an approval uses an authorisation, and gives the other approval that used it and was booked.
+    pub(crate) fn authorise(&mut self, authorisation: &str, key: &Key) -> Option<&Entry> {
+        let before = self.authorisations.insert(hash(authorisation.as_bytes()), key.clone())?;
+        let other = self.entries.get(&before).filter(|_| before != *key)?;
+        if other.charges.is_empty() && !other.booking_pending {
+            return None;
+        }
+        self.authorisations.insert(hash(authorisation.as_bytes()), before);
+        Some(other)
+    }
+
     /// Moves the money. This is the moment of booking.
-    pub(crate) fn book(&mut self, key: &Key, amount: u64) -> Option<Charge> {
+    pub(crate) fn book(&mut self, key: &Key, amount: u64, now: Moment) -> Option<Charge> {
         let serial = self.by_van_number.len() as u64 + 1;
-        let (approval_date, approval_time) = korean_date_and_time();
         let charge = Charge {
             amount,
             approval_number: format!("{:08}", 10_000_000 + serial % 90_000_000),
             van_number: format!("V{serial:011}"),
-            approval_date,
-            approval_time,
+            approval_date: now.date,
+            approval_time: now.time,
             card: format!("9410-61**-****-{:04}", serial % 10_000),
-            booked_at: now(),
+            booked_at: machine_now(),
             voided: None,
         };
         let entry = self.entries.get_mut(key)?;
@@ -239,20 +281,27 @@ impl Entry {
             Kind::Approval => &mut self.approvals,
             Kind::NetCancel => &mut self.net_cancels,
             Kind::Cancel => &mut self.cancels,
+            Kind::StatusQuery => &mut self.status_queries,
         } += 1;
-        self.requests.push(Seen { at: now(), kind, body: Some(hash(body)), did: String::new() });
+        self.requests.push(Seen { at: machine_now(), kind, body: Some(hash(body)), did: String::new() });
+    }
+
+    /// What the approval stated in a field; empty where it is not known.
+    pub(crate) fn recorded(&self, name: &str) -> &str {
+        let field = self.recorded.iter().flatten().find(|(own, _)| *own == name);
+        field.map_or("", |(_, value)| value)
     }
 
     /// Says what became of the latest request.
     pub(crate) fn did(&mut self, what: impl Into<String>) {
-        if let Some(seen) = self.requests.last_mut() {
+        if let Some(seen) = self.requests.iter_mut().rev().find(|seen| seen.body.is_some()) {
             seen.did = what.into();
         }
     }
 
     /// Notes what the VAN does by itself.
     pub(crate) fn did_later(&mut self, kind: Kind, what: &str) {
-        self.requests.push(Seen { at: now(), kind, body: None, did: what.to_owned() });
+        self.requests.push(Seen { at: machine_now(), kind, body: None, did: what.to_owned() });
     }
 
     /// The body hash of the latest request of a kind.
@@ -269,7 +318,7 @@ impl Entry {
     /// Voids the latest standing charge that `which` accepts.
     pub(crate) fn void(&mut self, by: Kind, which: impl Fn(&Charge) -> bool) -> Option<Charge> {
         let charge = self.charges.iter_mut().rev().find(|charge| charge.voided.is_none() && which(charge))?;
-        charge.voided = Some(Voided { at: now(), by });
+        charge.voided = Some(Voided { at: machine_now(), by });
         let charge = charge.clone();
         if self.charges.iter().all(|charge| charge.voided.is_some()) {
             self.state = State::Voided;
@@ -281,18 +330,4 @@ impl Entry {
 /// SHA-256 in hex.
 pub(crate) fn hash(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Unix milliseconds.
-pub(crate) fn now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
-}
-
-/// `yyyyMMdd` and `HHmmss`, at the fixed +09:00 of Korea.
-pub(crate) fn korean_date_and_time() -> (String, String) {
-    let korea = time::OffsetDateTime::from(SystemTime::now()) + time::Duration::hours(9);
-    let date = format!("{:04}{:02}{:02}", korea.year(), u8::from(korea.month()), korea.day());
-    (date, format!("{:02}{:02}{:02}", korea.hour(), korea.minute(), korea.second()))
 }

@@ -1,7 +1,7 @@
 //! The simulated VAN.
 //!
-//! [`Van::start`] listens on loopback and answers KICC's Simple Payment (spec A.5 to A.7) as a VAN would, or as badly
-//! as [`faults`] says. Beside the product's own paths it answers:
+//! [`Van::start`] listens on loopback and answers KICC's Simple Payment (spec A.3 to A.7) and EasyTalkPay (spec B) as a
+//! VAN would, or as badly as [`faults`] says. Beside the products' own paths it answers:
 //!
 //! | request | answer |
 //! |---|---|
@@ -9,6 +9,7 @@
 //! | `GET /ledger` | the [`Ledger`] as JSON |
 //! | `GET /ledger/{number}` | one [`Entry`] as JSON; 404 if the number was never seen |
 //! | `GET /counts` | the [`Counts`] as JSON |
+//! | `GET /window/{id}` | a window that was registered, in Korean or (`?lang=en`) English |
 //! | `POST /disagreements` | a JSON array of [`BookEntry`] brings a JSON array of [`Disagreement`] |
 //!
 //! An `https` URL to its port fails in the TLS handshake; [`Van::refusing_addr`] refuses connections.
@@ -16,12 +17,22 @@
 //! A client that gives up within less time than a busy machine needs to schedule a thread may be told that an approval
 //! came after its net-cancel: the VAN knows only in which order it read them.
 
+mod approval;
 mod choice;
+mod clock;
+mod config;
+mod damage;
+mod easytalk;
 pub mod faults;
+mod fields;
+mod gate;
 mod http;
+mod json;
 mod ledger;
 mod reconcile;
+mod rescue;
 mod simple;
+mod windows;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -32,99 +43,17 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use socket2::{Domain, Socket, Type};
-use zeroize::Zeroizing;
 
 pub use choice::{BadRule, FaultRule, Match, SeededFaults};
+pub use config::{EasyTalkSettings, SecretKey, TokenCipher, VanConfig};
+pub use json::Charset;
 pub use ledger::{Charge, Entry, Kind, Ledger, Seen, State, Voided};
 pub use reconcile::{BookEntry, Charged, Disagreement};
 
+use clock::Clock;
 use http::{Answer, Connection, Incoming, Reply, Request};
 use ledger::Books;
-
-/// What the VAN knows of its merchants, and how it behaves.
-#[derive(Debug, Clone)]
-pub struct VanConfig {
-    /// Where to listen; port 0 takes a free one.
-    pub listen: SocketAddr,
-    /// The channel id that the merchant signs with (spec A.2).
-    pub channel_id: String,
-    /// The secret key of that channel; its UTF-8 bytes are the key.
-    pub secret_key: SecretKey,
-    /// Further channels with their keys.
-    pub other_channels: Vec<(String, SecretKey)>,
-    /// Where given, any other terminal id is refused.
-    pub terminal_id: Option<String>,
-    /// Where given, any other service id is refused.
-    pub service_id: Option<String>,
-    /// Where given, any other business number is refused.
-    pub business_number: Option<String>,
-    /// Decides [`VanConfig::seeded`].
-    pub seed: u64,
-    /// Rules, first match first; they win over everything else.
-    pub faults: Vec<FaultRule>,
-    /// Whether marked numbers and magic amounts choose faults.
-    pub magic: bool,
-    /// Faults for orders that nothing else chose one for.
-    pub seeded: Option<SeededFaults>,
-    /// How many of an order's rescue messages a rescue fault spoils before they work.
-    pub rescue_failures: u32,
-    /// Whether a net-cancel that found nothing makes a later approval be refused.
-    pub remembers: bool,
-    /// The code for a net-cancel that finds nothing; `None`: `0000` without a card number.
-    pub nothing_to_void_code: Option<String>,
-    /// The code for what is voided already; `None`: `0000` to a net-cancel, `7001` to a cancel.
-    pub already_voided_code: Option<String>,
-    /// What every answer waits for, after the VAN has acted.
-    pub latency: Duration,
-    /// The gap after each byte of a drip-fed answer.
-    pub drip: Duration,
-    /// How long a hanging connection is held, and any single read or write may take. Longer than the client's patience.
-    pub hang: Duration,
-    /// How long after the client's give-up a late approval is booked. Shorter than the client's quiet period.
-    pub late: Duration,
-}
-
-impl Default for VanConfig {
-    fn default() -> Self {
-        Self {
-            listen: (Ipv4Addr::LOCALHOST, 0).into(),
-            channel_id: "CH_A1B2C3D4".into(),
-            secret_key: "sandbox-secret-key".into(),
-            other_channels: Vec::new(),
-            terminal_id: None,
-            service_id: None,
-            business_number: None,
-            seed: 0,
-            faults: Vec::new(),
-            magic: true,
-            seeded: None,
-            rescue_failures: 2,
-            remembers: true,
-            nothing_to_void_code: None,
-            already_voided_code: None,
-            latency: Duration::ZERO,
-            drip: Duration::from_millis(1),
-            hang: Duration::from_secs(120),
-            late: Duration::from_secs(5),
-        }
-    }
-}
-
-/// A channel's secret key. `Debug` does not show it (R23); it is wiped when dropped.
-#[derive(Clone)]
-pub struct SecretKey(Zeroizing<String>);
-
-impl From<&str> for SecretKey {
-    fn from(text: &str) -> Self {
-        Self(Zeroizing::new(text.to_owned()))
-    }
-}
-
-impl core::fmt::Debug for SecretKey {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.write_str("SecretKey(..)")
-    }
-}
+use windows::Windows;
 
 /// What the VAN counted; also the JSON of `GET /counts`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,6 +68,10 @@ pub struct Counts {
     pub net_cancels: u64,
     /// Cancels that were authentic and well-formed.
     pub cancels: u64,
+    /// Status queries that were authentic and well-formed.
+    pub status_queries: u64,
+    /// Windows that were registered.
+    pub registrations: u64,
     /// Requests whose end never came. Nobody acted on them.
     pub partial: u64,
     /// Requests without a valid signature.
@@ -219,6 +152,11 @@ impl Van {
         self.shared.counts().clone()
     }
 
+    /// Moves the VAN's clock, which gives its dates, ahead: over midnight, for example.
+    pub fn advance_clock(&self, by: Duration) {
+        self.shared.clock.advance(by);
+    }
+
     /// Stops listening and cuts every connection. The books stay readable, and nothing is booked any more.
     pub fn stop(&mut self) {
         let Some(acceptor) = self.acceptor.take() else { return };
@@ -247,8 +185,10 @@ impl Drop for Van {
 /// What all threads of a VAN share.
 #[derive(Debug)]
 struct Shared {
+    clock: Clock,
     config: VanConfig,
     books: Mutex<Books>,
+    windows: Mutex<Windows>,
     counts: Mutex<Counts>,
     stop: Latch,
     connections: Mutex<HashMap<u64, Arc<TcpStream>>>,
@@ -258,8 +198,10 @@ struct Shared {
 impl Shared {
     fn new(config: VanConfig) -> Self {
         Self {
+            clock: Clock::new(config.clock_ahead),
             config,
             books: Mutex::default(),
+            windows: Mutex::default(),
             counts: Mutex::default(),
             stop: Latch::default(),
             connections: Mutex::default(),
@@ -269,6 +211,10 @@ impl Shared {
 
     fn books(&self) -> MutexGuard<'_, Books> {
         lock(&self.books)
+    }
+
+    fn windows(&self) -> MutexGuard<'_, Windows> {
+        lock(&self.windows)
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
@@ -380,7 +326,8 @@ fn serve(shared: &Arc<Shared>, mut connection: Connection) {
         };
         shared.counts().requests += 1;
         let answer = route(shared, &request);
-        let of_a_product = request.path.starts_with(simple::PATHS);
+        let of_a_product =
+            request.path.starts_with(simple::PATHS) || easytalk::serves(&shared.config, &request.path);
         if of_a_product && !shared.stop.wait(shared.config.latency) {
             return;
         }
@@ -413,6 +360,9 @@ fn route(shared: &Arc<Shared>, request: &Request) -> Answer {
     let path = request.path.as_str();
     match (request.method.as_str(), path) {
         ("POST", path) if path.starts_with(simple::PATHS) => simple::answer(shared, request),
+        ("POST", path) if simple::stages::PATHS.contains(&path) => simple::stages::answer(shared, request),
+        ("POST", path) if easytalk::serves(&shared.config, path) => easytalk::answer(shared, request),
+        ("GET", path) if path.starts_with(windows::PATHS) => windows::answer(shared, request),
         ("GET", "/health") => Answer::Reply(Reply::text(200, "ok\n")),
         ("GET", "/ledger") => json(&shared.books().snapshot()),
         ("GET", "/counts") => json(&*shared.counts()),

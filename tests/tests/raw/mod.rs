@@ -50,12 +50,29 @@ impl Got {
         at.map_or(&[], |at| &self.bytes[at + 4..])
     }
 
-    pub fn json(&self) -> Value {
-        serde_json::from_slice(self.body()).unwrap_or(Value::Null)
+    /// The value of a header; empty where it is not there.
+    pub fn header(&self, name: &str) -> String {
+        let head = &self.bytes[..self.bytes.len() - self.body().len()];
+        let head = String::from_utf8_lossy(head).into_owned();
+        let value = head.lines().find_map(|line| line.strip_prefix(&format!("{name}: ")));
+        value.unwrap_or_default().to_owned()
     }
 
+    /// The body in the charset that the head states; broken bytes are replaced.
+    pub fn text(&self) -> String {
+        let is_euc_kr = self.header("Content-Type").contains("euc-kr");
+        let charset = if is_euc_kr { encoding_rs::EUC_KR } else { encoding_rs::UTF_8 };
+        charset.decode_without_bom_handling(self.body()).0.into_owned()
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text()).unwrap_or(Value::Null)
+    }
+
+    /// The result code, under either of its names.
     pub fn code(&self) -> String {
-        self.json()["respCd"].as_str().unwrap_or_default().to_owned()
+        let json = self.json();
+        ["respCd", "resCd"].iter().find_map(|name| json[name].as_str()).unwrap_or_default().to_owned()
     }
 }
 
@@ -117,6 +134,29 @@ pub fn post(van: &Van, path: &str, body: &Value) -> Got {
 pub fn get(van: &Van, path: &str) -> Got {
     let request = format!("GET {path} HTTP/1.1\r\nHost: van\r\nConnection: close\r\n\r\n");
     send(van.addr(), request.as_bytes(), Duration::from_secs(2))
+}
+
+/// A POST without a signature, of JSON in EUC-KR, given up after 300 ms of silence.
+pub fn post_euc_kr(van: &Van, path: &str, body: &Value) -> Got {
+    let text = body.to_string();
+    let (bytes, _, unmappable) = encoding_rs::EUC_KR.encode(&text);
+    assert!(!unmappable, "{text}");
+    send(
+        van.addr(),
+        &plain(van, path, "application/json; charset=euc-kr", &bytes),
+        Duration::from_millis(300),
+    )
+}
+
+/// A POST without a signature, as bytes.
+pub fn plain(van: &Van, path: &str, content_type: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\
+         Connection: close\r\n\r\n",
+        van.addr(),
+        body.len()
+    );
+    [head.as_bytes(), body].concat()
 }
 
 /// The documentation's approval (spec A.5) under another number and amount.
