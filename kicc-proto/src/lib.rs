@@ -9,7 +9,7 @@
 //! ends in exactly one of the outcomes of [`flow::Outcome`]**, whatever is lost, delayed or killed between.
 //!
 //! Where things live: [`values`] (what goes on the wire, checked once), [`wire`] (one exchange as data,
-//! signing), [`simple`] (the product's messages), [`flow`] (what to do next), [`journal`] (the record and
+//! signing), [`simple`] and [`easytalk`] (each product's messages), [`flow`] (what to do next), [`journal`] (the record and
 //! the contract of the store), [`codes`] (tables with Korean and English text).
 #![no_std]
 #![forbid(unsafe_code)]
@@ -19,6 +19,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod codes;
+pub mod easytalk;
 pub mod flow;
 pub mod journal;
 pub mod product;

@@ -5,11 +5,12 @@ use alloc::{boxed::Box, vec::Vec};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    easytalk,
     flow::{Opening, Persist, approval::Approval, policy::Policy, said::Said, said::Unclear, table::Verb},
-    journal::record::Record,
+    journal::{Key, record::Record},
     simple,
     time::{Now, UnixMillis},
-    values::{ChannelId, Environment, Invalid, TerminalId, TransactionNumber},
+    values::{ChannelId, Environment, Invalid, Problem, TerminalId, TransactionNumber},
     wire::{
         HeaderBuffer, Reply,
         sign::{Nonce, Sign, SignError},
@@ -22,17 +23,21 @@ use crate::{
 pub enum Product {
     /// VAN Simple Payment (spec A).
     Simple,
+    /// EasyTalkPay (spec B).
+    #[serde(rename = "easytalk")]
+    EasyTalk,
 }
 
 impl Product {
     /// All of them.
-    pub const ALL: [Product; 1] = [Product::Simple];
+    pub const ALL: [Product; 2] = [Product::Simple, Product::EasyTalk];
 
     /// The name in configuration files and in the journal's key column.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Product::Simple => "simple",
+            Product::EasyTalk => "easytalk",
         }
     }
 
@@ -45,6 +50,7 @@ impl Product {
     pub(crate) fn rules(self) -> &'static dyn Rules {
         match self {
             Product::Simple => &simple::rules::Simple,
+            Product::EasyTalk => &easytalk::rules::EasyTalk,
         }
     }
 }
@@ -54,6 +60,8 @@ impl Product {
 pub enum Merchant {
     /// Of Simple Payment.
     Simple(simple::Merchant),
+    /// Of EasyTalkPay.
+    EasyTalk(easytalk::Merchant),
 }
 
 impl Merchant {
@@ -62,6 +70,7 @@ impl Merchant {
     pub fn product(&self) -> Product {
         match self {
             Merchant::Simple(_) => Product::Simple,
+            Merchant::EasyTalk(_) => Product::EasyTalk,
         }
     }
 
@@ -70,6 +79,7 @@ impl Merchant {
     pub fn environment(&self) -> &Environment {
         match self {
             Merchant::Simple(merchant) => &merchant.environment,
+            Merchant::EasyTalk(merchant) => &merchant.environment,
         }
     }
 
@@ -78,8 +88,33 @@ impl Merchant {
     pub fn terminal(&self) -> &TerminalId {
         match self {
             Merchant::Simple(merchant) => &merchant.terminal_id,
+            Merchant::EasyTalk(merchant) => merchant.van_terminal_id.as_terminal_id(),
         }
     }
+
+    /// What names an attempt of this merchant under that number (R3).
+    #[must_use]
+    pub fn key(&self, number: TransactionNumber) -> Key {
+        Key {
+            environment: self.environment().clone(),
+            product: self.product(),
+            terminal: self.terminal().clone(),
+            number,
+        }
+    }
+}
+
+/// The error of an order that was put to a merchant of another product.
+pub(crate) fn wrong_merchant() -> Invalid {
+    Problem::Other("is of another product than the order").of("merchant")
+}
+
+/// What a merchant decides about one product alone, as part of the [`Policy`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Settings {
+    /// EasyTalkPay's. Without them none of its orders is taken: whether there is a status query must be said.
+    pub easytalk: Option<easytalk::Settings>,
 }
 
 /// What can be put to the flow: an order of a product.
@@ -97,13 +132,18 @@ pub trait Order {
     fn open(&self, opening: &Opening<'_>, now: Now) -> Result<Persist, Invalid>;
 }
 
-/// What signs a request.
+/// What makes the gateway believe a request.
 #[derive(Clone, Copy)]
-pub struct Credentials<'a> {
-    /// `X-KICC-ChannelId` (spec A.2).
-    pub channel_id: &'a ChannelId,
-    /// The key, wherever it lives.
-    pub signer: &'a dyn Sign,
+pub enum Credentials<'a> {
+    /// Simple Payment's signature headers (spec A.2).
+    Signature {
+        /// `X-KICC-ChannelId`.
+        channel_id: &'a ChannelId,
+        /// The key, wherever it lives.
+        signer: &'a dyn Sign,
+    },
+    /// Nothing secret: EasyTalkPay (spec B.1).
+    None,
 }
 
 /// What a product must keep in the record for its messages; opaque to the flow.
@@ -112,6 +152,38 @@ pub struct Credentials<'a> {
 pub enum Payload {
     /// Of Simple Payment.
     Simple(simple::Recorded),
+    /// Of EasyTalkPay.
+    #[serde(rename = "easytalk")]
+    EasyTalk(easytalk::Recorded),
+}
+
+impl Payload {
+    /// The product whose messages it is for.
+    #[must_use]
+    pub fn product(&self) -> Product {
+        match self {
+            Payload::Simple(_) => Product::Simple,
+            Payload::EasyTalk(_) => Product::EasyTalk,
+        }
+    }
+}
+
+/// A message as it stands, before it has its headers.
+pub(crate) struct Outgoing<'a> {
+    pub path: &'a str,
+    pub body: &'a [u8],
+    pub record: &'a Record,
+    pub policy: &'a Policy,
+    pub nonce: Nonce,
+    pub now: Now,
+}
+
+/// When an answer is read.
+#[derive(Clone, Copy)]
+pub(crate) struct Moment {
+    pub now: Now,
+    /// *Nothing stands* would count now (R6, R13b).
+    pub nothing_counts: bool,
 }
 
 /// What an answer says, in the words of the flow.
@@ -137,33 +209,37 @@ pub(crate) enum Reading {
 
 /// What a product supplies: its messages and its rescue rule, never a flow of its own.
 pub(crate) trait Rules: Sync {
-    /// The message that a rescue begins with.
-    fn rescue(&self) -> Verb;
-    /// Whether what became of a transaction can be asked.
-    fn has_query(&self) -> bool;
+    /// The message that a rescue begins with; `None`: there is none by configuration, and a person must look.
+    fn rescue(&self, policy: &Policy) -> Option<Verb>;
     /// The path of a message.
-    fn path(&self, verb: Verb) -> &'static str;
+    fn path<'p>(&self, verb: Verb, policy: &'p Policy) -> &'p str;
     /// The body of a message that the record holds (all but the approval's).
-    fn body(&self, verb: Verb, record: &Record, out: &mut Vec<u8>);
+    fn body(&self, verb: Verb, record: &Record, policy: &Policy, out: &mut Vec<u8>);
     /// The headers of a message, its signature among them.
     fn headers(
         &self,
-        path: &str,
-        body: &[u8],
+        message: &Outgoing<'_>,
         credentials: Credentials<'_>,
-        nonce: Nonce,
-        now: Now,
         out: &mut HeaderBuffer,
     ) -> Result<(), SignError>;
     /// Writes the next cancel into the record: its number, date and body (R16). `false`: what is known of
     /// the approval does not suffice for one.
     fn prepare_cancel(&self, record: &mut Record, now: Now) -> bool;
-    /// When the approval was asked for: the gateway's memory of it is counted from there (R13b).
-    fn requested_at(&self, record: &Record) -> UnixMillis;
+    /// Writes into the record what the next rescue message asks, where that is not always the same.
+    fn prepare_rescue(&self, _: &mut Record, _: Now) {}
+    /// From when to when the gateway is known to remember the approval (R13b).
+    fn proof_window(&self, record: &Record, policy: &Policy) -> (UnixMillis, UnixMillis);
     /// Whether a refund of unknown outcome may be settled by the rescue message now (R16).
     fn refund_settles(&self, record: &Record, policy: &Policy, now: Now) -> bool;
     /// Whether the record's merchant ids are these (R20).
     fn belongs_to(&self, record: &Record, merchant: &Merchant) -> bool;
-    /// What an answer says (R6, R7, R8).
-    fn read(&self, verb: Verb, record: &Record, reply: Reply<'_>, policy: &Policy) -> Reading;
+    /// What an answer says (R6, R7, R8). What the product has to remember of it goes into the record.
+    fn read(
+        &self,
+        verb: Verb,
+        record: &mut Record,
+        reply: Reply<'_>,
+        policy: &Policy,
+        moment: Moment,
+    ) -> Reading;
 }

@@ -55,7 +55,7 @@ fn approve() -> Result<Option<u64>, Invalid> {
 
     let channel_id = ChannelId::new("CH_A1B2C3D4")?;
     let signer = HmacSha256::new(&Secret::from_utf8("secret"));
-    let credentials = Credentials { channel_id: &channel_id, signer: &signer };
+    let credentials = Credentials::Signature { channel_id: &channel_id, signer: &signer };
     let mut buffer = RequestBuffer::new();
 
     let mut step = Step::Persist(order.open(&opening, NOW)?);

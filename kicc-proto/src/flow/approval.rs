@@ -27,6 +27,15 @@ pub struct Approval {
     /// The gateway's own number of the transaction.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub van_number: Option<Box<str>>,
+    /// The VAN's serial number (`vanSerial`, spec B.4).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub van_serial: Option<Box<str>>,
+    /// How the customer paid, as a code such as `11` for a card (spec B.4, C.7).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub payment_method: Option<Box<str>>,
+    /// In how many months the customer pays, as the gateway states it: two digits, `00` at once (spec B.4).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub instalment: Option<Box<str>>,
     /// The issuer's code, opaque (spec F.1: it is not the card table's).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub issuer_code: Option<Box<str>>,
@@ -58,6 +67,16 @@ pub enum AmountStated {
     Matched,
     /// It stated another: the approval is cancelled (R8).
     Differs(Won),
+    /// It should have stated one, and did not: the approval is cancelled (R8).
+    Missing,
+}
+
+impl AmountStated {
+    /// Whether an approval with it is cancelled (R8).
+    #[must_use]
+    pub fn is_mismatch(self) -> bool {
+        matches!(self, AmountStated::Differs(_) | AmountStated::Missing)
+    }
 }
 
 impl fmt::Debug for Approval {

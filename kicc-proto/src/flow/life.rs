@@ -14,9 +14,10 @@ use super::{
     wait::WaitReason,
 };
 use crate::{
-    journal::record::{Happening, Parked, Pending, Record, Why},
+    journal::record::{Cancel, Happening, Parked, Pending, Record, Why},
     product::{Reading, Rules},
     time::{Deadline, Millis, Mono, Now, UnixMillis},
+    values::KstDateTime,
     wire::{MaybeSent, NotSent},
 };
 
@@ -45,7 +46,8 @@ impl Life {
     pub fn new(record: Record, body: Option<Zeroizing<Vec<u8>>>, driver: &Driver, now: Now) -> Box<Self> {
         let policy = Arc::clone(&driver.policy);
         let horizon = counted_from(record.rescue.since, policy.horizon, now);
-        let window = counted_from(record.key.product.rules().requested_at(&record), policy.horizon, now);
+        let (from, to) = record.key.product.rules().proof_window(&record, &policy);
+        let window = counted_from(from, Millis(to.0.saturating_sub(from.0)), now);
         Box::new(Life {
             record,
             holder: driver.holder.clone(),
@@ -73,6 +75,16 @@ impl Life {
 
     pub fn rules(&self) -> &'static dyn Rules {
         self.record.key.product.rules()
+    }
+
+    /// The product's rescue message, if there is one.
+    pub fn rescue(&self) -> Option<Verb> {
+        self.rules().rescue(&self.policy)
+    }
+
+    /// Whether *nothing stands* in the answer that is read would count (R6, R13b).
+    pub fn nothing_counts(&self) -> bool {
+        self.record.stage == Stage::Settling || self.sent_at >= self.quiet_end
     }
 
     /// A new lease, and a new permission for the message that is about to be written down, if one is.
@@ -106,7 +118,7 @@ impl Life {
         let (event, said) = match reading {
             Reading::Unclear(why) => return self.unclear(verb, why, now),
             Reading::Approved(found) => {
-                let differs = matches!(found.amount, super::approval::AmountStated::Differs(_));
+                let differs = found.amount.is_mismatch();
                 self.record.approval = Some(*found);
                 let event = match (approval, differs) {
                     (true, false) => Event::Approved,
@@ -149,6 +161,9 @@ impl Life {
             self.record.rescue.sent = self.record.rescue.sent.saturating_sub(1);
             self.record.rescue.unsent = self.record.rescue.unsent.saturating_add(1);
         }
+        if let (Verb::Cancel, Some(cancel)) = (verb, &mut self.record.cancel) {
+            cancel.sent = cancel.sent.saturating_sub(1);
+        }
         let row = self.transition(verb, Event::NotSent, now);
         match row {
             Row::IntentNotSent => self.record.ending = Some(Ending::NeverSent(why)),
@@ -175,17 +190,17 @@ impl Life {
     /// Does what a row says.
     pub fn perform(mut self: Box<Self>, row: Row, now: Now) -> Step {
         match row.action() {
-            Action::Send(message) => {
-                let verb = self.choose(message, now);
-                self.send(verb, now)
-            }
+            Action::Send(message) => match self.choose(message, now) {
+                Some(verb) => self.send(verb, now),
+                None => self.without_message(row, now),
+            },
             Action::Retry(message) => {
-                let verb = self.choose(message, now);
+                let Some(verb) = self.choose(message, now) else { return self.without_message(row, now) };
                 let pause = self.pause(now);
                 self.wait(Pending::Backoff(verb), WaitReason::Backoff, now.mono + pause, now)
             }
             Action::AfterQuiet(message) => {
-                let verb = self.choose(message, now);
+                let Some(verb) = self.choose(message, now) else { return self.without_message(row, now) };
                 let until = self.quiet_end;
                 self.wait(Pending::Quiet(verb), WaitReason::Quiet, until, now)
             }
@@ -214,18 +229,39 @@ impl Life {
     pub fn send(mut self: Box<Self>, verb: Verb, now: Now) -> Step {
         self.record.rescue.sent = self.record.rescue.sent.saturating_add(1);
         self.record.pending = Pending::Message(verb);
+        match (verb, &mut self.record.cancel) {
+            (Verb::Cancel, Some(cancel)) => cancel.sent = cancel.sent.saturating_add(1),
+            (Verb::Cancel, None) => {}
+            _ => self.rules().prepare_rescue(&mut self.record, now),
+        }
         let count = self.record.rescue.sent;
         self.record.note(now.wall, Happening::Sending(verb, count));
         self.store(Then::Send(verb), now)
     }
 
     /// Sends the message that a wait was for, if it still may be sent.
-    pub fn due(self: Box<Self>, verb: Verb, now: Now) -> Step {
+    pub fn due(mut self: Box<Self>, verb: Verb, now: Now) -> Step {
         // The day on which a net-cancel may settle the refund can end while it waits (R16).
         if self.record.stage == Stage::RefundUnknown && !self.refund_settles(now) {
             return self.advance(verb, Event::Unknown, now);
         }
+        let there_is_one = match verb {
+            Verb::Cancel => self.record.cancel.is_some(),
+            _ => self.rescue() == Some(verb),
+        };
+        if !there_is_one {
+            return self.advance(verb, Event::Unknown, now);
+        }
+        if verb == Verb::Cancel && self.cancel_is_stale(now) {
+            self.rules().prepare_cancel(&mut self.record, now);
+        }
         self.send(verb, now)
+    }
+
+    /// Whether the recorded cancel has never been sent, and is not the one to send any more (R16).
+    fn cancel_is_stale(&self, now: Now) -> bool {
+        let Some(Cancel { sent: 0, only_on: Some(day), .. }) = &self.record.cancel else { return false };
+        KstDateTime::from_unix(now.wall).is_ok_and(|at| at.date() != *day)
     }
 
     fn wait(mut self: Box<Self>, pending: Pending, reason: WaitReason, until: Mono, now: Now) -> Step {
@@ -251,7 +287,8 @@ impl Life {
             settle_unlisted: self.policy.unlisted_codes == UnlistedCodes::Settle,
             refund_settles: self.refund_settles(now),
             cancel_unclear: rescue.unclear > 0,
-            has_query: self.rules().has_query(),
+            has_rescue: self.rescue().is_some(),
+            has_query: self.rescue() == Some(Verb::Query),
             ended_approved: self.record.ending == Some(Ending::Approved),
         }
     }
@@ -289,9 +326,24 @@ impl Life {
                 self.record.why = self.record.said.take().map(Why::UnlistedCode);
             }
             Row::UndecidedNotHeld => self.record.why = Some(Why::NotHeld),
-            Row::UndecidedNotRecorded => self.record.why = Some(Why::NotRecorded),
+            Row::UndecidedNotRecorded | Row::UndecidedNotRecordedCancelled => {
+                self.record.why = Some(Why::NotRecorded);
+            }
             Row::ReversingStands | Row::SettlingStands => self.record.why = Some(Why::FoundApproved),
-            Row::IntentLate | Row::SettlingLate | Row::ReversingLate | Row::ParkedLate | Row::ClosedLate => {
+            // Whatever was not answered before has not taken effect, and will not any more (R16).
+            Row::VoidingStands | Row::RefundStands => self.record.rescue.unclear = 0,
+            Row::IntentNoRescue if event == Event::Unlisted => {
+                self.record.why = self.record.said.clone().map(Why::UnlistedCode);
+            }
+            Row::IntentLate
+            | Row::IntentLateCancelled
+            | Row::SettlingLate
+            | Row::SettlingLateCancelled
+            | Row::ReversingLate
+            | Row::ReversingLateCancelled
+            | Row::ParkedLate
+            | Row::ClosedLate
+            | Row::ClosedLateCancelled => {
                 let rescue = &mut self.record.rescue;
                 rescue.late_success = true;
                 rescue.first_success = FirstSuccess::None;
@@ -301,7 +353,7 @@ impl Life {
             }
             _ => {}
         }
-        if row == Row::ClosedLate {
+        if matches!(row, Row::ClosedLate | Row::ClosedLateCancelled) {
             self.reopen(now);
         }
     }
@@ -322,15 +374,23 @@ impl Life {
         self.horizon = counted_from(now.wall, self.policy.horizon, now);
     }
 
-    fn choose(&mut self, message: Message, now: Now) -> Verb {
+    /// The message, written into the record as far as it must be; `None`: there is none.
+    pub fn choose(&mut self, message: Message, now: Now) -> Option<Verb> {
         let rules = self.rules();
         let prepared = match message {
-            Message::Rescue => return rules.rescue(),
+            Message::Rescue => return self.rescue(),
             Message::Cancel => self.record.cancel.is_some() || rules.prepare_cancel(&mut self.record, now),
             Message::NextCancel => rules.prepare_cancel(&mut self.record, now),
         };
         // Too little is known of the approval for a cancel: the rescue message needs only our own data.
-        if prepared { Verb::Cancel } else { rules.rescue() }
+        if prepared { Some(Verb::Cancel) } else { self.rescue() }
+    }
+
+    /// The row wants a message, and there is neither a rescue message nor what a cancel needs.
+    fn without_message(mut self: Box<Self>, row: Row, now: Now) -> Step {
+        let charged = self.record.approval.is_some() && self.record.rescue.unclear == 0;
+        self.park_as(OperatorReason::NoStatusQuery, charged, row.next(), now);
+        self.store(Then::Done, now)
     }
 
     fn close(&mut self, end: End, now: Now) {
@@ -362,10 +422,14 @@ impl Life {
             (Row::RefundLostForPerson, _) => OperatorReason::RefundUnknown,
             (Row::RefundExhausted, _) if !self.refund_settles(now) => OperatorReason::RefundUnknown,
             (Row::RefundUnproven, Some(said)) => OperatorReason::CancelRefused(said.clone()),
-            (Row::ReversingNothingOutside | Row::VoidingNothingOutside, _) => {
+            (Row::SettlingNothingOutside | Row::ReversingNothingOutside | Row::VoidingNothingOutside, _) => {
                 OperatorReason::OutsideProofWindow
             }
             (Row::ReversingVoidedUnconfirmed, _) => OperatorReason::Unconfirmed,
+            (Row::VoidingExhausted, said) if self.rescue().is_none() && rescue.unclear == 0 => {
+                said.clone().map_or(OperatorReason::Unanswered, OperatorReason::CancelRefused)
+            }
+            _ if self.rescue().is_none() => OperatorReason::NoStatusQuery,
             _ if rescue.first_success != FirstSuccess::None => OperatorReason::Unconfirmed,
             (_, Some(said)) => OperatorReason::ProvesNothing(said.clone()),
             _ => OperatorReason::Unanswered,

@@ -103,11 +103,12 @@ pub use self::{
 };
 use crate::{
     journal::{
-        Key, Row,
+        Key, Kind, Row,
         record::{Happening, Record},
     },
-    product::Merchant,
-    time::Now,
+    product::{Merchant, Payload},
+    time::{Now, UnixMillis},
+    values::{Amount, Invalid, KstDateTime, Problem},
 };
 use life::Life;
 
@@ -153,6 +154,7 @@ pub struct Done {
 
 /// How a drive ended.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "the large one is the common one, and is made once per payment")]
 pub enum Ended {
     /// The attempt or refund has ended, durably unless nothing of it was ever recorded.
     Verdict(Verdict),
@@ -209,10 +211,47 @@ impl Done {
     }
 }
 
+/// What a product makes of an order.
+pub(crate) struct Attempt {
+    pub key: Key,
+    pub amount: Amount,
+    pub payload: Payload,
+    pub fingerprint: Box<str>,
+    pub authorisation_mark: Option<Box<str>>,
+    /// The approval's body: only the process that made it has it (R4).
+    pub body: Zeroizing<Vec<u8>>,
+}
+
 /// Begins an attempt: the row is to be written first.
-pub(crate) fn open(mut record: Record, body: Zeroizing<Vec<u8>>, driver: &Driver, now: Now) -> Persist {
+pub(crate) fn open(attempt: Attempt, opening: &Opening<'_>, now: Now) -> Persist {
+    let driver = opening.driver;
+    let Attempt { key, amount, payload, fingerprint, authorisation_mark, body } = attempt;
+    let mut record = Record {
+        authorisation_mark,
+        accept_step: driver.accept_step,
+        ..Record::new(
+            opening.attempt,
+            (key, Kind::Approval),
+            (amount, payload),
+            fingerprint,
+            (now.wall, now.wall + driver.policy.send_by),
+        )
+    };
     record.note(now.wall, Happening::Made);
     Persist::first(Life::new(record, Some(body), driver, now), now)
+}
+
+/// The second in Korea in which an order is sold.
+///
+/// # Errors
+/// A wall clock that stands before this release: it is wrong, and signs, dates and horizons with it (R25).
+pub(crate) fn selling_at(now: Now) -> Result<KstDateTime, Invalid> {
+    /// 2026-11-01, UTC.
+    const RELEASED: UnixMillis = UnixMillis(1_793_491_200_000);
+    if now.wall < RELEASED {
+        return Err(Problem::Other("stands before this release: set it right").of("clock"));
+    }
+    KstDateTime::from_unix(now.wall)
 }
 
 /// The ids and the driver of a new attempt.

@@ -172,6 +172,8 @@ pub enum OperatorReason {
     CancelRefused(Said),
     /// The refund was not answered, and nothing may settle it (R16).
     RefundUnknown,
+    /// The product has no status query by configuration, so that nothing can settle it (R11).
+    NoStatusQuery,
     /// The journal was restored from a backup, and the merchant's books know better (R24).
     JournalBehindBooks,
     /// After a person's word a success was read late (R9).
@@ -197,6 +199,9 @@ impl fmt::Display for OperatorReason {
             OperatorReason::CancelRefused(said) => write!(f, "the cancel was refused: {said}"),
             OperatorReason::RefundUnknown => {
                 f.write_str("the refund was not answered, and nothing may settle it")
+            }
+            OperatorReason::NoStatusQuery => {
+                f.write_str("no status query is configured, so that nothing can tell what became of it")
             }
             OperatorReason::JournalBehindBooks => {
                 f.write_str("the journal was restored from a backup and is behind the merchant's books")

@@ -238,8 +238,11 @@ fn late_success(seen: &Life, row: Row, stored: Record, now: Now) -> Step {
     if ours {
         return life.perform(row_after, now);
     }
-    if matches!(row_after.action(), Action::Send(_)) {
-        life.record.pending = Pending::Backoff(life.rules().rescue());
+    if let Action::Send(message) = row_after.action() {
+        match life.choose(message, now) {
+            Some(verb) => life.record.pending = Pending::Backoff(verb),
+            None => life.park_as(OperatorReason::NoStatusQuery, false, row_after.next(), now),
+        }
     }
     if closed && life.record.stage != Stage::Closed {
         // Nobody's yet: recovery takes it at once.

@@ -72,7 +72,7 @@ pub fn retry(row: Row, merchant: &Merchant, driver: &Driver, now: Now) -> Result
     let from = match life.record.parked.take().map(|parked| parked.from) {
         // Its approval may have been sent, and is not sent again (R4).
         Some(Stage::Intent) | None => {
-            life.record.why = Some(Why::Unclear(Unclear::Exchange(MaybeSent::Lost)));
+            life.record.why.get_or_insert(Why::Unclear(Unclear::Exchange(MaybeSent::Lost)));
             Stage::Reversing
         }
         Some(from) => from,
@@ -83,7 +83,8 @@ pub fn retry(row: Row, merchant: &Merchant, driver: &Driver, now: Now) -> Result
         Stage::Undecided => Pending::Nothing,
         // The cancel that is recorded, under its number (R16).
         Stage::Refunding => Pending::Backoff(Verb::Cancel),
-        _ => Pending::Backoff(life.rules().rescue()),
+        // Without a rescue message the recorded cancel, if there is one, under its number.
+        _ => Pending::Backoff(life.rescue().unwrap_or(Verb::Cancel)),
     };
     life.record.rescue.asked = 0;
     life.restart(now);

@@ -1,6 +1,6 @@
 //! What a merchant may decide about the flow, with the safe choice first.
 
-use crate::{codes::Codes, time::Millis};
+use crate::{codes::Codes, product, time::Millis};
 
 /// Times, limits and choices of the flow. Make one with [`Policy::default`] and change fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub struct Policy {
     pub lease: Millis,
     /// What the result codes mean.
     pub codes: Codes,
+    /// What only one product needs.
+    pub products: product::Settings,
 }
 
 /// When the caller is told that an attempt was reversed.
@@ -110,6 +112,7 @@ impl Default for Policy {
             horizon: Millis::from_secs(24 * 60 * 60),
             lease: Millis::from_secs(60),
             codes: Codes::default(),
+            products: product::Settings::default(),
         }
     }
 }

@@ -46,12 +46,16 @@ pub enum Unclear {
     MissingEcho(Box<str>),
     /// An amount that cannot be read.
     Amount,
+    /// Another field that decides something, and cannot be read; the field.
+    Damaged(Box<str>),
     /// A configured code that says "asked before": the outcome of that is not known.
     Duplicate(Said),
     /// A configured code whose outcome is not known.
     UnknownCode(Said),
     /// A refusal that carries an approval's number.
     RefusalWithApproval(Said),
+    /// A status that shows an approval and a cancel at once, or neither (R11).
+    Ambiguous,
     /// A success, read after its exchange had been given up (R9).
     TooLate,
 }
@@ -73,10 +77,12 @@ impl fmt::Display for Unclear {
             Unclear::MalformedCode => f.write_str("the result code is malformed"),
             Unclear::ForeignEcho(field) => write!(f, "the answer speaks of another {field}"),
             Unclear::MissingEcho(field) => write!(f, "a success without {field}"),
+            Unclear::Damaged(field) => write!(f, "{field} cannot be read"),
             Unclear::Amount => f.write_str("the amount cannot be read"),
             Unclear::Duplicate(said) => write!(f, "asked before: {said}"),
             Unclear::UnknownCode(said) => write!(f, "outcome unknown: {said}"),
             Unclear::RefusalWithApproval(said) => write!(f, "a refusal with an approval's number: {said}"),
+            Unclear::Ambiguous => f.write_str("the status shows both an approval and a cancel, or neither"),
             Unclear::TooLate => f.write_str("a success, read too late"),
         }
     }

@@ -152,7 +152,9 @@ pub struct Facts {
     pub refund_settles: bool,
     /// An earlier cancel was not answered: it may have taken effect.
     pub cancel_unclear: bool,
-    /// The product can ask what became of a transaction.
+    /// The product has a rescue message, by nature or by configuration.
+    pub has_rescue: bool,
+    /// That message asks what became of a transaction.
     pub has_query: bool,
     /// It is closed, and ended approved.
     pub ended_approved: bool,
@@ -246,13 +248,17 @@ rows! {
     IntentUnlistedTaken: Intent, "declined with an unlisted code, taken at its word" => Closed, Close(End::Declined);
     IntentNotSent: Intent, "proof that nothing was sent" => Closed, Close(End::NeverSent);
     IntentUnknown: Intent, "no trustworthy answer (R7)" => Reversing, Send(Rescue);
+    IntentNoRescue: Intent, "no trustworthy answer or an unlisted code, and no rescue message" => Parked, Park;
     IntentLate: Intent, "a success after give-up (R9)" => Reversing, Send(Rescue);
+    IntentLateCancelled: Intent, "a success after give-up, and no rescue message" => Voiding, Send(Cancel);
 
     SettlingCleared: Settling, "voided, voided before, or nothing to void" => Closed, Close(End::Declined);
     SettlingStands: Settling, "a query shows an approval" => Voiding, Send(Cancel);
+    SettlingNothingOutside: Settling, "nothing to void, outside the proof window (R13b)" => Parked, Park;
     SettlingAgain: Settling, "nothing proved, tries left" => Settling, Retry(Rescue);
-    SettlingExhausted: Settling, "nothing proved, no tries left" => Parked, Park;
+    SettlingExhausted: Settling, "nothing proved, no tries left or no rescue message" => Parked, Park;
     SettlingLate: Settling, "a success after give-up (R9)" => Reversing, Send(Rescue);
+    SettlingLateCancelled: Settling, "a success after give-up, and no rescue message" => Voiding, Send(Cancel);
 
     ReversingVoided: Reversing, "voided, after the quiet period or unconfirmed by policy" => Closed, Close(End::Reversed);
     ReversingVoidedEarly: Reversing, "voided inside the quiet period (R13c)" => Reversing, AfterQuiet(Rescue);
@@ -265,15 +271,16 @@ rows! {
     ReversingConfirmedByAny: Reversing, "a readable code confirms a success that named a card" => Closed, Close(End::Reversed);
     ReversingStands: Reversing, "a query shows the approval standing" => Voiding, Send(Cancel);
     ReversingAgain: Reversing, "nothing proved, tries left" => Reversing, Retry(Rescue);
-    ReversingExhausted: Reversing, "nothing proved, no tries left" => Parked, Park;
+    ReversingExhausted: Reversing, "nothing proved, no tries left or no rescue message" => Parked, Park;
     ReversingLate: Reversing, "a success after give-up: no answer from before it counts (R9)" => Reversing, Send(Rescue);
+    ReversingLateCancelled: Reversing, "a success after give-up, and no rescue message" => Voiding, Send(Cancel);
 
     UndecidedHeld: Undecided, "the merchant holds it" => Closed, Close(End::Approved);
     UndecidedNotHeld: Undecided, "the merchant does not hold it" => Voiding, Send(Cancel);
     UndecidedCannotTell: Undecided, "the merchant cannot tell, horizon not reached" => Undecided, AskAgain;
     UndecidedExhausted: Undecided, "the merchant cannot tell, horizon reached" => Parked, Park;
     UndecidedNotRecorded: Undecided, "known not stored: the merchant is not told (R18)" => Reversing, Send(Rescue);
-
+    UndecidedNotRecordedCancelled: Undecided, "known not stored, and no rescue message" => Voiding, Send(Cancel);
     UndecidedLate: Undecided, "its success was read once more, late" => Undecided, Note;
 
     VoidingDone: Voiding, "cancelled, voided, or voided before" => Closed, Close(End::Reversed);
@@ -286,7 +293,7 @@ rows! {
     VoidingStandsEarly: Voiding, "a query shows it standing, inside the quiet period" => Voiding, AfterQuiet(Rescue);
     VoidingStands: Voiding, "a query shows it standing, after the quiet period" => Voiding, Send(NextCancel);
     VoidingAgain: Voiding, "the rescue message was not answered, tries left" => Voiding, Retry(Rescue);
-    VoidingExhausted: Voiding, "no tries left" => Parked, Park;
+    VoidingExhausted: Voiding, "no tries left, or nothing proved and no rescue message" => Parked, Park;
     VoidingLate: Voiding, "its success was read once more, late" => Voiding, Note;
 
     RefundDone: Refunding, "cancelled, or voided before" => Closed, Close(End::Refunded);
@@ -309,6 +316,7 @@ rows! {
     ParkedOther: Parked, "anything else" => Parked, Note;
     ClosedOther: Closed, "anything else" => Closed, Note;
     ClosedLate: Closed, "a success read late, not ended as approved: opened again (R9)" => Reversing, Send(Rescue);
+    ClosedLateCancelled: Closed, "the same, and no rescue message" => Voiding, Send(Cancel);
 }
 
 /// The row that applies. Total: an event that a stage cannot meet is taken as its *nothing proved*.
@@ -324,7 +332,13 @@ pub fn next(stage: Stage, event: Event, facts: &Facts) -> Row {
         Stage::RefundUnknown => refund_unknown(event, facts),
         Stage::Parked if event == Event::LateSuccess => Row::ParkedLate,
         Stage::Parked => Row::ParkedOther,
-        Stage::Closed if event == Event::LateSuccess && !facts.ended_approved => Row::ClosedLate,
+        Stage::Closed if event == Event::LateSuccess && !facts.ended_approved => {
+            if facts.has_rescue {
+                Row::ClosedLate
+            } else {
+                Row::ClosedLateCancelled
+            }
+        }
         Stage::Closed => Row::ClosedOther,
     }
 }
@@ -334,31 +348,37 @@ fn intent(event: Event, facts: &Facts) -> Row {
         Event::Approved => Row::IntentApproved,
         Event::AmountDiffers => Row::IntentAmountDiffers,
         Event::Declined => Row::IntentDeclined,
-        Event::Unlisted if facts.settle_unlisted => Row::IntentUnlistedSettled,
-        Event::Unlisted => Row::IntentUnlistedTaken,
+        Event::Unlisted if !facts.settle_unlisted => Row::IntentUnlistedTaken,
         Event::NotSent => Row::IntentNotSent,
-        Event::LateSuccess => Row::IntentLate,
+        Event::LateSuccess if facts.has_rescue => Row::IntentLate,
+        Event::LateSuccess => Row::IntentLateCancelled,
+        _ if !facts.has_rescue => Row::IntentNoRescue,
+        Event::Unlisted => Row::IntentUnlistedSettled,
         _ => Row::IntentUnknown,
     }
 }
 
 fn settling(event: Event, facts: &Facts) -> Row {
     match event {
-        Event::Voided { .. } | Event::AlreadyVoided | Event::NothingStands => Row::SettlingCleared,
+        Event::Voided { .. } | Event::AlreadyVoided => Row::SettlingCleared,
+        Event::NothingStands if facts.in_window => Row::SettlingCleared,
+        Event::NothingStands => Row::SettlingNothingOutside,
         Event::StandsApproved => Row::SettlingStands,
-        Event::LateSuccess => Row::SettlingLate,
-        _ if facts.may_try_again => Row::SettlingAgain,
+        Event::LateSuccess if facts.has_rescue => Row::SettlingLate,
+        Event::LateSuccess => Row::SettlingLateCancelled,
+        _ if facts.may_try_again && facts.has_rescue => Row::SettlingAgain,
         _ => Row::SettlingExhausted,
     }
 }
 
 fn reversing(event: Event, facts: &Facts) -> Row {
+    let again = facts.may_try_again && facts.has_rescue;
     match event {
         Event::Voided { .. } if facts.quiet_over || !facts.confirm => Row::ReversingVoided,
-        Event::Voided { .. } if facts.may_try_again => Row::ReversingVoidedEarly,
+        Event::Voided { .. } if again => Row::ReversingVoidedEarly,
         Event::Voided { .. } => Row::ReversingVoidedUnconfirmed,
         Event::AlreadyVoided => Row::ReversingAlready,
-        Event::NothingStands if !facts.quiet_over && facts.may_try_again => Row::ReversingNothingEarly,
+        Event::NothingStands if !facts.quiet_over && again => Row::ReversingNothingEarly,
         Event::NothingStands if !facts.quiet_over => Row::ReversingNothingExhausted,
         Event::NothingStands if facts.in_window => Row::ReversingNothing,
         Event::NothingStands => Row::ReversingNothingOutside,
@@ -366,8 +386,9 @@ fn reversing(event: Event, facts: &Facts) -> Row {
             Row::ReversingConfirmedByAny
         }
         Event::StandsApproved => Row::ReversingStands,
-        Event::LateSuccess => Row::ReversingLate,
-        _ if facts.may_try_again => Row::ReversingAgain,
+        Event::LateSuccess if facts.has_rescue => Row::ReversingLate,
+        Event::LateSuccess => Row::ReversingLateCancelled,
+        _ if again => Row::ReversingAgain,
         _ => Row::ReversingExhausted,
     }
 }
@@ -376,7 +397,8 @@ fn undecided(event: Event, facts: &Facts) -> Row {
     match event {
         Event::Held => Row::UndecidedHeld,
         Event::NotHeld => Row::UndecidedNotHeld,
-        Event::NotRecorded => Row::UndecidedNotRecorded,
+        Event::NotRecorded if facts.has_rescue => Row::UndecidedNotRecorded,
+        Event::NotRecorded => Row::UndecidedNotRecordedCancelled,
         Event::LateSuccess => Row::UndecidedLate,
         _ if facts.may_try_again => Row::UndecidedCannotTell,
         _ => Row::UndecidedExhausted,
@@ -390,12 +412,14 @@ fn voiding(event: Event, facts: &Facts) -> Row {
         Event::LateSuccess => Row::VoidingLate,
         _ if !facts.may_try_again && (cancel || event != Event::NothingStands) => Row::VoidingExhausted,
         Event::NotSent if cancel => Row::VoidingCancelUnsent,
-        _ if cancel => Row::VoidingCancelUnclear,
+        _ if cancel && facts.has_rescue => Row::VoidingCancelUnclear,
+        _ if cancel => Row::VoidingExhausted,
         Event::NothingStands if facts.quiet_over && facts.in_window => Row::VoidingNothing,
         Event::NothingStands if facts.quiet_over => Row::VoidingNothingOutside,
+        Event::StandsApproved if facts.quiet_over => Row::VoidingStands,
+        _ if !facts.has_rescue => Row::VoidingExhausted,
         Event::NothingStands if facts.may_try_again => Row::VoidingNothingEarly,
         Event::NothingStands => Row::VoidingExhausted,
-        Event::StandsApproved if facts.quiet_over => Row::VoidingStands,
         Event::StandsApproved => Row::VoidingStandsEarly,
         Event::ProvesNothing if !facts.has_query => Row::VoidingRefusedAgain,
         _ => Row::VoidingAgain,

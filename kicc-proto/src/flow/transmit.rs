@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     journal::Key,
-    product::Credentials,
+    product::{Credentials, Moment, Outgoing},
     time::{Deadline, Millis, Now},
     wire::{Failure, MaybeSent, NotSent, Reply, Request, RequestBuffer, sign::Nonce},
 };
@@ -80,18 +80,21 @@ impl Transmit {
             (Verb::Approve, Some(body)) => buffer.body.extend_from_slice(&body),
             // Only a new attempt has an approval's body, and that is taken once.
             (Verb::Approve, None) => return Err(self.life.not_sent(verb, NotSent::PermitLapsed, now)),
-            (_, _) => rules.body(verb, &self.life.record, &mut buffer.body),
+            (_, _) => rules.body(verb, &self.life.record, &self.life.policy, &mut buffer.body),
         }
-        let path = rules.path(verb);
+        buffer.path.clear();
+        buffer.path.push_str(rules.path(verb, &self.life.policy));
         buffer.headers.clear();
-        if rules.headers(path, &buffer.body, credentials, nonce, now, &mut buffer.headers).is_err() {
+        let (record, policy) = (&self.life.record, &*self.life.policy);
+        let message = Outgoing { path: &buffer.path, body: &buffer.body, record, policy, nonce, now };
+        if rules.headers(&message, credentials, &mut buffer.headers).is_err() {
             return Err(self.life.not_sent(verb, NotSent::Signing, now));
         }
         self.life.sent_at = now.mono;
         let answer = self.life.policy.answer_timeout;
         let deadline =
             Deadline { mono: self.life.permit.mono + answer, wall: self.life.permit.wall + answer };
-        let request = Request { path, headers: buffer.headers.all(), body: &buffer.body };
+        let request = buffer.request();
         Ok((request, InFlight { life: self.life, verb, deadline }))
     }
 }
@@ -121,9 +124,11 @@ impl InFlight {
     }
 
     /// A complete reply. One that comes after the deadline never makes the attempt approved (R9).
-    pub fn reply(self, reply: Reply<'_>, now: Now) -> Step {
+    pub fn reply(mut self, reply: Reply<'_>, now: Now) -> Step {
         let late = self.deadline.passed(now);
-        let reading = self.life.rules().read(self.verb, &self.life.record, reply, &self.life.policy);
+        let moment = Moment { now, nothing_counts: self.life.nothing_counts() };
+        let Life { record, policy, .. } = &mut *self.life;
+        let reading = record.key.product.rules().read(self.verb, record, reply, policy, moment);
         self.life.read(self.verb, reading, late, now)
     }
 

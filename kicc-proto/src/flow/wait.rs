@@ -9,7 +9,7 @@ use super::{
     persist::Persist,
     policy::ReportReversal,
     settle::{AskBooks, Settle},
-    table::{FirstSuccess, Stage},
+    table::{FirstSuccess, Stage, Verb},
 };
 use crate::{
     journal::{
@@ -134,7 +134,7 @@ impl Wait {
             Held::Life(life, Resume::Pending) => match life.record.pending {
                 Pending::Backoff(verb) | Pending::Quiet(verb) | Pending::Message(verb) => life.due(verb, now),
                 Pending::Nothing => {
-                    let verb = life.rules().rescue();
+                    let verb = life.rescue().unwrap_or(Verb::Query);
                     life.due(verb, now)
                 }
             },

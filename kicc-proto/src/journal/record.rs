@@ -19,7 +19,7 @@ use crate::{
     },
     product::Payload,
     time::UnixMillis,
-    values::{Amount, TransactionNumber},
+    values::{Amount, KstDate, TransactionNumber},
     wire::NotSent,
 };
 
@@ -118,6 +118,12 @@ pub struct Cancel {
     pub number: TransactionNumber,
     /// Its body, as it is sent each time.
     pub body: Box<str>,
+    /// The only day on which the gateway takes it, KST, where there is one (spec B.5).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub only_on: Option<KstDate>,
+    /// How often it may have been sent.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub sent: u32,
 }
 
 /// Why an approval, or what may be one, is undone.
@@ -326,7 +332,7 @@ impl Record {
     /// [`RecordError`].
     pub fn of_row(row: &Row) -> Result<Record, RecordError> {
         let record = Self::decode(&row.record.0)?;
-        if record.key != row.key || record.kind != row.kind {
+        if record.key != row.key || record.kind != row.kind || record.payload.product() != row.key.product {
             return Err(RecordError::OtherRow);
         }
         Ok(record)
@@ -353,6 +359,22 @@ impl Record {
             },
             (None, _) => true,
         }
+    }
+
+    /// The number of the approval that it is about.
+    #[must_use]
+    pub fn original_number(&self) -> &TransactionNumber {
+        self.original.as_ref().unwrap_or(&self.key.number)
+    }
+
+    /// The next cancel of the approval, without its body: the same record, the same number (R16).
+    pub(crate) fn next_cancel(&self) -> Cancel {
+        let sequence = self.cancel.as_ref().map_or(1, |cancel| cancel.sequence.saturating_add(1));
+        let Key { environment, product, terminal, .. } = &self.key;
+        let original = self.original_number().as_str();
+        let parts = [environment.as_str(), product.as_str(), terminal.as_str(), original];
+        let number = TransactionNumber::derive_cancel(&parts, sequence);
+        Cancel { sequence, number, body: "".into(), only_on: None, sent: 0 }
     }
 
     pub(crate) fn note(&mut self, at: UnixMillis, what: Happening) {

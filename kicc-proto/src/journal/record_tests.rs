@@ -49,7 +49,13 @@ fn full(text: &str) -> Record {
             issuer_name: Some(text.into()),
             ..Approval::default()
         }),
-        cancel: Some(Cancel { sequence: 3, number: number("CANCEL-1"), body: "{\"a\":\"\\\"\"}".into() }),
+        cancel: Some(Cancel {
+            sequence: 3,
+            number: number("CANCEL-1"),
+            body: "{\"a\":\"\\\"\"}".into(),
+            only_on: Some(KstDateTime::new("20261121120000").unwrap().date()),
+            sent: 4,
+        }),
         said: Some(said(text)),
         why: Some(Why::UnlistedCode(said(text))),
         rescue: Rescue {
@@ -107,6 +113,8 @@ fn what_is_written_is_read() {
         Unclear::ForeignEcho("tid".into()),
         Unclear::MissingEcho("tid".into()),
         Unclear::Amount,
+        Unclear::Damaged("controlNo".into()),
+        Unclear::Ambiguous,
         Unclear::Duplicate(said("")),
         Unclear::UnknownCode(said("")),
         Unclear::RefusalWithApproval(said("")),
@@ -149,6 +157,7 @@ fn what_is_written_is_read() {
         OperatorReason::AcceptCannotTell,
         OperatorReason::CancelRefused(said("")),
         OperatorReason::RefundUnknown,
+        OperatorReason::NoStatusQuery,
         OperatorReason::JournalBehindBooks,
         OperatorReason::LateSuccessAfterResolution,
     ] {

@@ -553,7 +553,7 @@ mod tests {
     fn r21_an_unknown_value_makes_the_row_unreadable_and_names_the_column() {
         assert!(row(&fake(&[])).is_ok());
         let cases = [
-            (1, "easytalk", "product"),
+            (1, "telepay", "product"),
             (3, "a b", "number"),
             (4, "top_up", "kind"),
             (5, "", "original"),

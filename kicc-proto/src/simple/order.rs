@@ -6,22 +6,19 @@ use serde::{Deserialize, Serialize};
 
 use super::messages;
 use crate::{
-    flow::{self, Opening, Persist},
-    journal::{Key, Kind, record::Record, short_hash},
+    flow::{self, Attempt, Opening, Persist},
+    journal::short_hash,
     product::{self, Payload, Product},
-    time::{Now, UnixMillis},
+    time::Now,
     values::{
-        Amount, AuthorizationId, BusinessNumber, Environment, Instalment, Invalid, KstDateTime, Problem,
-        ServiceId, TerminalId, TokenKey, TransactionNumber, UserData,
+        Amount, AuthorizationId, BusinessNumber, Environment, Instalment, Invalid, KstDateTime, ServiceId,
+        TerminalId, TokenKey, TransactionNumber, UserData,
     },
     wire::{
         sign::{Sign, SignError, authorisation_mark},
         token_key::{EncryptTokenKey, TokenKeyError},
     },
 };
-
-/// A wall clock before this release is wrong, and signs, dates and horizons with it (R25): 2026-11-01, UTC.
-const RELEASED: UnixMillis = UnixMillis(1_793_491_200_000);
 
 /// Who sells, in every message of Simple Payment (spec A.5).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,42 +150,27 @@ impl product::Order for Order {
         &self.number
     }
 
-    /// Also refuses a wall clock that stands before this release (R25).
     fn open(&self, opening: &Opening<'_>, now: Now) -> Result<Persist, Invalid> {
-        let product::Merchant::Simple(merchant) = opening.merchant;
-        open(self, merchant, opening, now)
+        let product::Merchant::Simple(merchant) = opening.merchant else {
+            return Err(product::wrong_merchant());
+        };
+        let at = flow::selling_at(now)?;
+        let (body, net_cancel) = messages::approval_and_net_cancel(merchant, self, &at);
+        let recorded = Recorded {
+            service_id: merchant.service_id.clone(),
+            business_number: merchant.business_number.clone(),
+            instalment: self.instalment,
+            requested_at: at,
+            net_cancel: net_cancel.into(),
+        };
+        let attempt = Attempt {
+            key: opening.merchant.key(self.number.clone()),
+            amount: self.amount,
+            payload: Payload::Simple(recorded),
+            fingerprint: self.fingerprint(),
+            authorisation_mark: self.mark.clone(),
+            body,
+        };
+        Ok(flow::open(attempt, opening, now))
     }
-}
-
-fn open(order: &Order, merchant: &Merchant, opening: &Opening<'_>, now: Now) -> Result<Persist, Invalid> {
-    if now.wall < RELEASED {
-        return Err(Problem::Other("stands before this release: set it right").of("clock"));
-    }
-    let at = KstDateTime::from_unix(now.wall)?;
-    let (approval, net_cancel) = messages::approval_and_net_cancel(merchant, order, &at);
-    let key = Key {
-        environment: merchant.environment.clone(),
-        product: Product::Simple,
-        terminal: merchant.terminal_id.clone(),
-        number: order.number.clone(),
-    };
-    let payload = Payload::Simple(Recorded {
-        service_id: merchant.service_id.clone(),
-        business_number: merchant.business_number.clone(),
-        instalment: order.instalment,
-        requested_at: at,
-        net_cancel: net_cancel.into(),
-    });
-    let record = Record {
-        authorisation_mark: order.mark.clone(),
-        accept_step: opening.driver.accept_step,
-        ..Record::new(
-            opening.attempt,
-            (key, Kind::Approval),
-            (order.amount, payload),
-            order.fingerprint(),
-            (now.wall, now.wall + opening.driver.policy.send_by),
-        )
-    };
-    Ok(flow::open(record, approval, opening.driver, now))
 }

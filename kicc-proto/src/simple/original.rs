@@ -6,11 +6,11 @@ use super::order::{Merchant, Recorded};
 use crate::{
     flow::{approval::Approval, outcome::Ending, table::Stage},
     journal::{
-        Key, Kind,
+        Kind,
         record::{Happening, Record},
         short_hash,
     },
-    product::{Payload, Product},
+    product::{self, Payload},
     time::Now,
     values::{Amount, Instalment, Invalid, KstDate, KstDateTime, KstTime, TransactionNumber},
 };
@@ -40,12 +40,7 @@ impl Original {
     /// A date before Unix time.
     pub fn record(&self, merchant: &Merchant, now: Now) -> Result<Record, Invalid> {
         let some_time = KstTime::from_hms(12, 0, 0)?;
-        let key = Key {
-            environment: merchant.environment.clone(),
-            product: Product::Simple,
-            terminal: merchant.terminal_id.clone(),
-            number: self.number.clone(),
-        };
+        let key = product::Merchant::Simple(merchant.clone()).key(self.number.clone());
         let payload = Payload::Simple(Recorded {
             service_id: merchant.service_id.clone(),
             business_number: merchant.business_number.clone(),

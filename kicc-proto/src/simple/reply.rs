@@ -1,9 +1,9 @@
 //! What an answer says (spec A.5 to A.7, C.2, C.3; R6 to R8).
 
-use alloc::{borrow::Cow, boxed::Box, string::String};
+use alloc::{boxed::Box, string::String};
 
 use crate::{
-    codes::{Class, ResultCode},
+    codes::Class,
     flow::{
         approval::{AmountStated, Approval},
         policy::Policy,
@@ -14,6 +14,7 @@ use crate::{
     product::Reading,
     wire::{
         Reply,
+        answer::{echo, masked, result_code},
         json::{self, Field},
     },
 };
@@ -98,30 +99,8 @@ fn try_read(verb: Verb, record: &Record, reply: Reply<'_>, policy: &Policy) -> R
     })
 }
 
-fn result_code(field: Field<'_>) -> Result<ResultCode, Unclear> {
-    let code = json::deciding(field).map_err(|()| Unclear::MalformedCode)?;
-    match code.as_deref() {
-        None | Some("") => Err(Unclear::NoCode),
-        Some(text) => ResultCode::new(text).map_err(|_| Unclear::MalformedCode),
-    }
-}
-
-/// `Ok(Ok)`: ours. `Ok(Err)`: absent. `Err`: somebody else's.
-fn echo(
-    field: Field<'_>,
-    name: &'static str,
-    ours: impl Fn(&str) -> bool,
-) -> Result<Result<(), &'static str>, Unclear> {
-    match json::deciding(field) {
-        Ok(None) => Ok(Err(name)),
-        Ok(Some(text)) if text.is_empty() => Ok(Err(name)),
-        Ok(Some(text)) if ours(&text) => Ok(Ok(())),
-        Ok(Some(_)) | Err(()) => Err(Unclear::ForeignEcho(name.into())),
-    }
-}
-
 fn is_ours(verb: Verb, record: &Record, text: &str) -> bool {
-    let original = record.original.as_ref().unwrap_or(&record.key.number);
+    let original = record.original_number();
     let cancel = record.cancel.as_ref().map(|cancel| &cancel.number);
     match verb {
         // The rest of the cancel's answer is not public: either number would be ours.
@@ -161,23 +140,6 @@ fn approval(fields: &[Field<'_>; FIELDS.len()], amount: AmountStated) -> Approva
         acquirer_name: json::text(acquirer_name),
         merchant_number: json::text(shop),
         masked_card: json::text(card).map(|card| masked(&card)),
+        ..Approval::default()
     }
-}
-
-/// A gateway that forgot to mask must not make us print a card number (R23): of the digits, at most the first
-/// six and the last four are kept.
-fn masked(card: &str) -> Box<str> {
-    let digits = card.chars().filter(char::is_ascii_digit).count();
-    if digits <= 10 {
-        return card.into();
-    }
-    let mut seen = 0;
-    let hide = |c: char| {
-        if !c.is_ascii_digit() {
-            return c;
-        }
-        seen += 1;
-        if seen <= 6 || seen > digits - 4 { c } else { '*' }
-    };
-    Cow::<str>::Owned(card.chars().map(hide).collect()).into()
 }

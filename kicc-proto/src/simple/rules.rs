@@ -13,27 +13,23 @@ use crate::{
         table::Verb,
     },
     journal::record::{Cancel, Record},
-    product::{Credentials, Merchant, Payload, Reading, Rules},
+    product::{Credentials, Merchant, Moment, Outgoing, Payload, Reading, Rules},
     time::{Now, UnixMillis},
-    values::{KstDateTime, TransactionNumber},
+    values::KstDateTime,
     wire::{
         HeaderBuffer, Reply,
-        sign::{Nonce, SignError, request_signature},
+        sign::{SignError, request_signature},
     },
 };
 
 pub(crate) struct Simple;
 
 impl Rules for Simple {
-    fn rescue(&self) -> Verb {
-        Verb::NetCancel
+    fn rescue(&self, _: &Policy) -> Option<Verb> {
+        Some(Verb::NetCancel)
     }
 
-    fn has_query(&self) -> bool {
-        false
-    }
-
-    fn path(&self, verb: Verb) -> &'static str {
+    fn path<'p>(&self, verb: Verb, _: &'p Policy) -> &'p str {
         match verb {
             Verb::Approve => messages::APPROVAL,
             Verb::Cancel => messages::CANCEL,
@@ -41,27 +37,27 @@ impl Rules for Simple {
         }
     }
 
-    fn body(&self, verb: Verb, record: &Record, out: &mut Vec<u8>) {
-        let body = match (verb, &record.cancel) {
-            (Verb::Cancel, Some(cancel)) => &cancel.body,
-            _ => &recorded(record).net_cancel,
+    fn body(&self, verb: Verb, record: &Record, _: &Policy, out: &mut Vec<u8>) {
+        let body = match (verb, &record.cancel, recorded(record)) {
+            (Verb::Cancel, Some(cancel), _) => &cancel.body,
+            (_, _, Some(recorded)) => &recorded.net_cancel,
+            (_, _, None) => return,
         };
         out.extend_from_slice(body.as_bytes());
     }
 
     fn headers(
         &self,
-        path: &str,
-        body: &[u8],
+        message: &Outgoing<'_>,
         credentials: Credentials<'_>,
-        nonce: Nonce,
-        now: Now,
         out: &mut HeaderBuffer,
     ) -> Result<(), SignError> {
-        let timestamp = alloc::format!("{}", now.wall.0);
-        let nonce = nonce.to_text();
-        let channel = credentials.channel_id;
-        let signature = request_signature(credentials.signer, channel, path, &timestamp, &nonce, body)?;
+        let Credentials::Signature { channel_id: channel, signer } = credentials else {
+            return Err(SignError("Simple Payment wants a channel and a signer".into()));
+        };
+        let timestamp = alloc::format!("{}", message.now.wall.0);
+        let nonce = message.nonce.to_text();
+        let signature = request_signature(signer, channel, message.path, &timestamp, &nonce, message.body)?;
         out.push("content-type", "application/json; charset=utf-8");
         out.push("x-kicc-channelid", channel.as_str());
         out.push("x-kicc-timestamp", timestamp);
@@ -71,40 +67,37 @@ impl Rules for Simple {
     }
 
     fn prepare_cancel(&self, record: &mut Record, now: Now) -> bool {
-        let sequence = record.cancel.as_ref().map_or(1, |cancel| cancel.sequence + 1);
-        let original = record.original.as_ref().unwrap_or(&record.key.number);
-        let key = &record.key;
-        let parts =
-            [key.environment.as_str(), key.product.as_str(), key.terminal.as_str(), original.as_str()];
-        let number = TransactionNumber::derive_cancel(&parts, sequence);
-        let (Some(approval), Ok(at)) = (&record.approval, KstDateTime::from_unix(now.wall)) else {
+        let (Some(recorded), Some(approval), Ok(at)) =
+            (recorded(record), &record.approval, KstDateTime::from_unix(now.wall))
+        else {
             return false;
         };
         let what = Cancelled {
-            terminal: &key.terminal,
-            recorded: recorded(record),
-            original,
+            terminal: &record.key.terminal,
+            recorded,
+            original: record.original_number(),
             amount: &record.amount,
             approval,
         };
-        match messages::cancel(&what, &number, &at) {
+        let cancel = record.next_cancel();
+        match messages::cancel(&what, &cancel.number, &at) {
             Some(body) => {
-                record.cancel = Some(Cancel { sequence, number, body: body.into() });
+                record.cancel = Some(Cancel { body: body.into(), ..cancel });
                 true
             }
             None => false,
         }
     }
 
-    fn requested_at(&self, record: &Record) -> UnixMillis {
-        recorded(record).requested_at.to_unix()
+    fn proof_window(&self, record: &Record, policy: &Policy) -> (UnixMillis, UnixMillis) {
+        let from = recorded(record).map_or(record.made_at, |recorded| recorded.requested_at.to_unix());
+        (from, from + policy.horizon)
     }
 
     fn refund_settles(&self, record: &Record, policy: &Policy, now: Now) -> bool {
-        let recorded = recorded(record);
-        if recorded.net_cancel.is_empty() {
+        let Some(recorded) = recorded(record).filter(|recorded| !recorded.net_cancel.is_empty()) else {
             return false;
-        }
+        };
         match policy.net_cancel_settles_refund {
             SettlesRefund::Always => true,
             SettlesRefund::Never => false,
@@ -115,19 +108,20 @@ impl Rules for Simple {
     }
 
     fn belongs_to(&self, record: &Record, merchant: &Merchant) -> bool {
-        let Merchant::Simple(merchant) = merchant;
-        let recorded = recorded(record);
+        let (Merchant::Simple(merchant), Some(recorded)) = (merchant, recorded(record)) else { return false };
         record.key.terminal == merchant.terminal_id
             && recorded.service_id == merchant.service_id
             && recorded.business_number == merchant.business_number
     }
 
-    fn read(&self, verb: Verb, record: &Record, reply: Reply<'_>, policy: &Policy) -> Reading {
+    fn read(&self, verb: Verb, record: &mut Record, reply: Reply<'_>, policy: &Policy, _: Moment) -> Reading {
         reply::read(verb, record, reply, policy)
     }
 }
 
-fn recorded(record: &Record) -> &Recorded {
-    let Payload::Simple(recorded) = &record.payload;
-    recorded
+fn recorded(record: &Record) -> Option<&Recorded> {
+    match &record.payload {
+        Payload::Simple(recorded) => Some(recorded),
+        _ => None,
+    }
 }

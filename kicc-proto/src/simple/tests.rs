@@ -195,6 +195,7 @@ fn the_approvals_answer_is_the_documentations() {
         acquirer_name: text("KB Kookmin Card"),
         merchant_number: text("1234567890"),
         masked_card: text("1234-56**-****-1234"),
+        ..Approval::default()
     };
     assert_eq!(approved_by(APPROVED), expected);
 }
@@ -266,7 +267,7 @@ fn r6_a_long_number_may_come_back_cut() {
 fn r6_a_cancel_echoes_either_number() {
     let mut record = record_of(NUMBER);
     let number = TransactionNumber::new("CANCEL_20231225_0001").unwrap();
-    record.cancel = Some(Cancel { sequence: 1, number, body: "{}".into() });
+    record.cancel = Some(Cancel { sequence: 1, number, body: "{}".into(), only_on: None, sent: 0 });
     let read =
         |number: &str| read_as(Verb::Cancel, &record, 200, APPROVED.replace(NUMBER, number).as_bytes());
     assert!(matches!(read(NUMBER), Reading::Voided { .. }));
@@ -452,7 +453,7 @@ fn r3_the_fingerprint_tells_the_data_apart() {
 #[test]
 fn the_record_holds_what_a_net_cancel_needs() {
     let record = record_of(NUMBER);
-    let Payload::Simple(recorded) = &record.payload;
+    let Payload::Simple(recorded) = &record.payload else { panic!() };
     assert!(recorded.net_cancel.contains(r#""tranDt":"20261121","tranTm":"120000""#));
     assert!(!recorded.net_cancel.contains("userData") && !recorded.net_cancel.contains("taxFreeAmt"));
     assert_eq!(messages::APPROVAL, "/smpy/kiccpay/reqAprv");

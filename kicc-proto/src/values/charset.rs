@@ -2,7 +2,7 @@ use alloc::{borrow::ToOwned as _, string::String, vec::Vec};
 
 use encoding_rs::{EUC_KR, EncoderResult, UTF_8};
 
-use super::Problem;
+use super::{Problem, check_text};
 
 /// The charset of a message, in which its field lengths are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -96,6 +96,25 @@ pub fn ks_x_1001_only(bytes: &[u8]) -> Result<(), usize> {
     Ok(())
 }
 
+/// A text field of an EUC-KR message (R5): free of barred characters, at most `limit` bytes, every character
+/// as itself; with `ks_x_1001` only such as KS X 1001 holds.
+///
+/// # Errors
+/// What is wrong with it, and where.
+pub(crate) fn check_euc_kr(text: &str, limit: usize, ks_x_1001: bool) -> Result<(), Problem> {
+    check_text(text)?;
+    let bytes = euc_kr(text)?;
+    if bytes.len() > limit {
+        return Err(Problem::TooLong { limit, got: bytes.len() });
+    }
+    let outside =
+        |c: char| euc_kr(c.encode_utf8(&mut [0; 4])).is_ok_and(|bytes| ks_x_1001_only(&bytes).is_err());
+    match text.char_indices().find(|(_, c)| ks_x_1001 && outside(*c)) {
+        Some((at, character)) => Err(Problem::NotEncodable { at, character, charset: Charset::EucKr }),
+        None => Ok(()),
+    }
+}
+
 fn euc_kr(text: &str) -> Result<Vec<u8>, Problem> {
     const TOO_BIG: Problem = Problem::Other("is too long to be encoded");
     let mut encoder = EUC_KR.new_encoder();
@@ -150,6 +169,15 @@ mod tests {
         assert_eq!(ks_x_1001_only(&Charset::EucKr.encode("가똠").unwrap()), Err(2));
         assert_eq!(ks_x_1001_only(&Charset::EucKr.encode("갂").unwrap()), Err(0));
         assert_eq!(ks_x_1001_only(&[0xb0]), Err(0));
+    }
+
+    #[test]
+    fn r5_a_text_is_refused_where_ks_x_1001_ends() {
+        assert_eq!(check_euc_kr("가 똠", 10, false), Ok(()));
+        let refused = Problem::NotEncodable { at: 4, character: '똠', charset: Charset::EucKr };
+        assert_eq!(check_euc_kr("가 똠", 10, true), Err(refused));
+        assert_eq!(check_euc_kr("가나", 3, true), Err(Problem::TooLong { limit: 3, got: 4 }));
+        assert!(matches!(check_euc_kr("가;", 9, true), Err(Problem::BadCharacter { at: 3, .. })));
     }
 
     #[test]

@@ -20,6 +20,46 @@ impl TerminalId {
 }
 text_value!(TerminalId, TerminalId::new);
 
+/// EasyTalkPay's terminal id: 1 to 8 ASCII letters or digits (`vanTid`, spec B.2; the test id has 7).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VanTerminalId(TerminalId);
+
+impl VanTerminalId {
+    /// A VAN terminal id as KICC issued it.
+    ///
+    /// # Errors
+    /// Empty, longer than 8 bytes, or anything but ASCII letters and digits.
+    pub fn new(text: &str) -> Result<Self, Invalid> {
+        const FIELD: &str = "VAN terminal id";
+        if text.len() > 8 {
+            return Err(Problem::TooLong { limit: 8, got: text.len() }.of(FIELD));
+        }
+        TerminalId::new(text).map(Self).map_err(|invalid| invalid.problem.of(FIELD))
+    }
+
+    /// The same as the terminal of an attempt's key.
+    #[must_use]
+    pub fn as_terminal_id(&self) -> &TerminalId {
+        &self.0
+    }
+}
+text_value!(VanTerminalId, VanTerminalId::new);
+
+/// The merchant's order number: 1 to 40 of `A-Z a-z 0-9 _ -` (`shopOrderNo`, spec A.3.1, B.2; alphabet: C.4).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OrderNumber(ArrayString<40>);
+
+impl OrderNumber {
+    /// An order number of the merchant's choice; it must be unique (spec B.2).
+    ///
+    /// # Errors
+    /// Empty, longer than 40 bytes, or another character.
+    pub fn new(text: &str) -> Result<Self, Invalid> {
+        ascii("order number", text, 40, is_name_byte, "only A-Z a-z 0-9 _ -").map(Self)
+    }
+}
+text_value!(OrderNumber, OrderNumber::new);
+
 /// The id of the simple-payment service: 1 to 10 of `A-Z a-z 0-9 _ -` (`svcId`, spec A.5).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServiceId(ArrayString<10>);
@@ -162,6 +202,8 @@ mod tests {
             let len = text.len();
             let alphanumeric = text.chars().all(|c| c.is_ascii_alphanumeric());
             keeps::<TerminalId>(&text, (1..=10).contains(&len) && alphanumeric)?;
+            keeps::<VanTerminalId>(&text, (1..=8).contains(&len) && alphanumeric)?;
+            keeps::<OrderNumber>(&text, (1..=40).contains(&len) && name(&text))?;
             keeps::<ServiceId>(&text, (1..=10).contains(&len) && name(&text))?;
             keeps::<BusinessNumber>(&text, len == 10 && text.chars().all(|c| c.is_ascii_digit()))?;
             keeps::<ChannelId>(&text, (1..=64).contains(&len) && text.chars().all(|c| c.is_ascii_graphic()))?;

@@ -17,7 +17,7 @@ pub(crate) fn ascii<const N: usize>(
 }
 
 /// Whether `text` has 1 to `limit` bytes, all of them `allowed`, which must be no more than ASCII.
-pub(super) fn check_ascii(
+pub(crate) fn check_ascii(
     text: &str,
     limit: usize,
     allowed: fn(&u8) -> bool,

@@ -15,18 +15,21 @@ mod number;
 mod secret;
 mod text;
 mod token;
+mod url;
 mod user_data;
 
 pub use amount::{Amount, Parts, Rounding, Won, vat_split};
 pub use charset::{Charset, ks_x_1001_only};
 pub use date::{KstDate, KstDateTime, KstTime};
 pub use error::{Invalid, Problem};
-pub use ids::{BusinessNumber, ChannelId, Environment, ServiceId, TerminalId};
+pub use ids::{BusinessNumber, ChannelId, Environment, OrderNumber, ServiceId, TerminalId, VanTerminalId};
 pub use instalment::Instalment;
 pub use number::TransactionNumber;
 pub use secret::Secret;
 pub use text::check_text;
-pub use token::{AuthorizationId, TokenKey};
+pub use token::{AuthorizationId, CertControlNumber, TokenKey};
+pub use url::{PageUrl, ReturnUrl};
 pub use user_data::UserData;
 
-pub(crate) use inline::{ascii, serde_as_text, text_value};
+pub(crate) use charset::check_euc_kr;
+pub(crate) use inline::{ascii, check_ascii, serde_as_text, text_value};

@@ -61,7 +61,32 @@ impl AuthorizationId {
     }
 }
 
-/// Both constructors let in ASCII alone, so nothing is ever lost here.
+/// What EasyTalkPay's payment window returned (`certControlNo`, spec B.3): 1 to 40 bytes of visible ASCII
+/// without quotes and backslash. It is spent once (R3) and, as whoever has it can ask for the payment, not
+/// printed (R23); it is never recorded.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CertControlNumber(Secret);
+
+impl CertControlNumber {
+    /// A certification control number, unchanged.
+    ///
+    /// # Errors
+    /// Empty, longer than 40 bytes, or a character that is not visible ASCII, or a quote or backslash.
+    pub fn new(text: &str) -> Result<Self, Invalid> {
+        let allowed = |byte: &u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'\\');
+        check_ascii(text, 40, allowed, "only visible ASCII, no space, quote or backslash")
+            .map_err(|problem| problem.of("certification control number"))?;
+        Ok(Self(Secret::from_utf8(text)))
+    }
+
+    /// The text as it goes on the wire, to be used and not kept.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        exposed(&self.0)
+    }
+}
+
+/// All constructors let in ASCII alone, so nothing is ever lost here.
 fn exposed(ascii: &Secret) -> &str {
     core::str::from_utf8(ascii.expose()).unwrap_or_default()
 }
@@ -78,6 +103,12 @@ impl fmt::Debug for AuthorizationId {
     }
 }
 
+impl fmt::Debug for CertControlNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("CertControlNumber(..)")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use alloc::format;
@@ -91,6 +122,10 @@ mod tests {
         let token = TokenKey::new("TOKEN_ABC123XYZ...").unwrap();
         let id = AuthorizationId::new("AUTH_ABC123").unwrap();
         assert_eq!(format!("{token:?} {id:?}"), "TokenKey(..) AuthorizationId(..)");
+        let control = CertControlNumber::new("CERT_ABC123").unwrap();
+        assert_eq!(format!("{control:?}"), "CertControlNumber(..)");
+        let refused = CertControlNumber::new("CERT ABC").unwrap_err();
+        assert!(!format!("{refused} {refused:?}").contains("ABC"));
         let refused = TokenKey::new("TOKEN ABC").unwrap_err();
         assert!(!format!("{refused} {refused:?}").contains("ABC"));
         let refused = serde_json::from_str::<TokenKey>(r#""TOKEN ABC""#).unwrap_err();
@@ -108,6 +143,11 @@ mod tests {
                 prop_assert_eq!(token.expose(), &*text);
                 let json = serde_json::to_string(&token).unwrap();
                 prop_assert_eq!(serde_json::from_str::<TokenKey>(&json).unwrap(), token);
+            }
+            let control = CertControlNumber::new(&text);
+            prop_assert_eq!(control.is_ok(), (1..=40).contains(&len) && plain);
+            if let Ok(control) = control {
+                prop_assert_eq!(control.expose(), &*text);
             }
             let id = AuthorizationId::new(&text);
             prop_assert_eq!(id.is_ok(), (1..=60).contains(&len) && graphic);

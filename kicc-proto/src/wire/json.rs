@@ -3,8 +3,9 @@
 use alloc::{
     borrow::{Cow, ToOwned},
     boxed::Box,
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     string::String,
+    vec::Vec,
 };
 use core::fmt;
 
@@ -96,6 +97,17 @@ impl<'de> Visitor<'de> for Key {
     fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
         Ok(Cow::Owned(key.to_owned()))
     }
+}
+
+/// The elements of an array, each as it came; `None` if it is none.
+pub(crate) fn array(field: Field<'_>) -> Option<Vec<&RawValue>> {
+    serde_json::from_str(field?.get()).ok()
+}
+
+/// Whether an object states anything but null or the empty string under a key that begins so.
+pub(crate) fn states_any(text: &str, prefix: &str) -> bool {
+    let fields: BTreeMap<String, &RawValue> = serde_json::from_str(text).unwrap_or_default();
+    fields.iter().any(|(key, value)| key.starts_with(prefix) && !matches!(value.get(), "null" | r#""""#))
 }
 
 /// A string that decides something: present and undamaged, or an error. Null is absent.

@@ -1,6 +1,9 @@
 //! One HTTP exchange as data: what to send, what came back, and what can be proved when nothing did.
 
+pub(crate) mod answer;
+pub mod call;
 pub(crate) mod json;
+pub mod post;
 pub mod sign;
 pub mod token_key;
 
@@ -121,6 +124,7 @@ pub enum MaybeSent {
 /// The caller's memory for one request; make one and use it again and again.
 #[derive(Default)]
 pub struct RequestBuffer {
+    pub(crate) path: String,
     pub(crate) body: zeroize::Zeroizing<alloc::vec::Vec<u8>>,
     pub(crate) headers: HeaderBuffer,
 }
@@ -155,6 +159,10 @@ impl RequestBuffer {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    pub(crate) fn request(&self) -> Request<'_> {
+        Request { path: &self.path, headers: self.headers.all(), body: &self.body }
     }
 }
 

@@ -5,7 +5,6 @@ use std::{sync::Arc, time::Instant};
 use kicc_proto::{
     flow::{AskBooks, Done, Settle, Step, Transmit, Wait, approval::Approval, table::Verb},
     journal::{Key, record::Record},
-    product::Credentials,
     wire::{RequestBuffer, sign::Nonce},
 };
 
@@ -100,7 +99,7 @@ impl Inner {
         let send_by = self.clock.instant(permit.mono);
         // A slot that does not come free in time lets the permission lapse, and the message is not sent.
         let _slot = (verb != Verb::Approve).then(|| self.rescues.take(send_by));
-        let credentials = Credentials { channel_id: &terminal.channel_id, signer: &*terminal.signer };
+        let credentials = terminal.credentials();
         let mut buffer = RequestBuffer::new();
         let nonce = Nonce(clock::random());
         let encoded = transmit.encode(credentials, nonce, self.clock.now(), &mut buffer);

@@ -22,7 +22,7 @@ use std::{
 use kicc_proto::{
     flow::{Driver, Ended, Opening, Policy, Step, Verdict, policy::PolicyError, resume},
     journal::{Admission, Claim, Claimed, Force, Journal, Key, Row, record::Record},
-    product::{Merchant, Order},
+    product::{Credentials, Merchant, Order},
     values::{ChannelId, TransactionNumber},
     wire::sign::Sign,
 };
@@ -42,15 +42,31 @@ use self::{
 };
 use crate::http::Http;
 
-/// A merchant's terminal and the key that signs for it.
+/// A merchant's terminal, and what makes the gateway believe its requests.
 #[derive(Clone)]
 pub struct Terminal {
     /// The ids in every message.
     pub merchant: Merchant,
-    /// The channel of the signature headers (spec A.2).
+    /// The key that signs for it, where the product wants one: Simple Payment does, EasyTalkPay does not.
+    pub signing: Option<Signing>,
+}
+
+/// The channel of the signature headers (spec A.2), and who signs.
+#[derive(Clone)]
+pub struct Signing {
+    /// `X-KICC-ChannelId`.
     pub channel_id: ChannelId,
     /// The key, wherever it lives.
     pub signer: Arc<dyn Sign + Send + Sync>,
+}
+
+impl Terminal {
+    fn credentials(&self) -> Credentials<'_> {
+        match &self.signing {
+            Some(Signing { channel_id, signer }) => Credentials::Signature { channel_id, signer: &**signer },
+            None => Credentials::None,
+        }
+    }
 }
 
 /// A client: cheap to clone, shared by threads.

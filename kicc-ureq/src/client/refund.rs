@@ -33,8 +33,11 @@ impl Client {
     /// [`Error`]: this call sent nothing.
     pub fn refund_elsewhere(&self, original: &Original) -> Result<Progress, Error> {
         let inner = &self.inner;
-        let terminal = inner.terminals.first().ok_or(Error::NoTerminal)?;
-        let Merchant::Simple(merchant) = &terminal.merchant;
+        let simple = inner.terminals.iter().find_map(|terminal| match &terminal.merchant {
+            Merchant::Simple(merchant) => Some((terminal, merchant)),
+            Merchant::EasyTalk(_) => None,
+        });
+        let (terminal, merchant) = simple.ok_or(Error::NoTerminal)?;
         if inner.known(terminal, &original.number)?.is_some() {
             return self.refund(&original.number);
         }

@@ -39,7 +39,8 @@ pub fn with_approval<T>(number: &str, send: impl FnOnce(Request<'_>) -> T) -> T 
         panic!("what is stored may be sent");
     };
     let signer = HmacSha256::new(&Secret::from_utf8(SECRET_KEY));
-    let credentials = Credentials { channel_id: &ChannelId::new("CH_A1B2C3D4").unwrap(), signer: &signer };
+    let channel_id = ChannelId::new("CH_A1B2C3D4").unwrap();
+    let credentials = Credentials::Signature { channel_id: &channel_id, signer: &signer };
     let mut buffer = RequestBuffer::new();
     let (request, _in_flight) = transmit
         .encode(credentials, Nonce([7; 16]), now, &mut buffer)

@@ -1,6 +1,7 @@
 //! The machine against the rules, state by state.
 
 mod approve;
+mod easytalk;
 mod late;
 mod person;
 mod refund;

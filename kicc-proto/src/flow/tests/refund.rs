@@ -97,7 +97,7 @@ fn r16_not_sent_is_not_attempted() {
 fn r16_unanswered_on_its_own_day_is_net_cancelled() {
     for (last, settles) in [(voided(), true), (code(ALREADY), true), (code(NOTHING), false)] {
         let (mut scene, original) = approval(|_| {});
-        let crate::product::Payload::Simple(recorded) = &original.payload;
+        let crate::product::Payload::Simple(recorded) = &original.payload else { panic!() };
         let step = scene.refund(&original);
         let step = scene.play(step, &[In::Timeout, In::Reset, last]);
         assert_eq!(scene.verbs(), [Verb::Cancel, Verb::NetCancel, Verb::NetCancel]);
@@ -227,7 +227,7 @@ fn r17_a_refund_is_resumed_with_its_number() {
 #[test]
 fn r16_an_approval_made_elsewhere_is_never_net_cancelled() {
     let mut scene = Scene::with(|policy| policy.net_cancel_settles_refund = SettlesRefund::Always);
-    let crate::product::Merchant::Simple(seller) = &scene.merchant;
+    let crate::product::Merchant::Simple(seller) = &scene.merchant else { panic!() };
     let original = simple::Original {
         number: NUMBER.parse().unwrap(),
         amount: *order(NUMBER, 10_000).amount(),

@@ -149,7 +149,7 @@ fn r20_a_foreign_record_is_left_alone() {
     let row = scene.rows[&key_of(NUMBER)].clone();
     let refused = |merchant| resume(row.clone(), &merchant, &scene.driver, scene.now).unwrap_err();
     assert_eq!(refused(merchant("T000000000")), RecordError::Foreign);
-    let crate::product::Merchant::Simple(mut other) = merchant(TERMINAL);
+    let crate::product::Merchant::Simple(mut other) = merchant(TERMINAL) else { panic!() };
     other.environment = "production".parse().unwrap();
     assert_eq!(refused(crate::product::Merchant::Simple(other.clone())), RecordError::Foreign);
     other.environment = "test".parse().unwrap();

@@ -12,20 +12,21 @@ use alloc::{
 
 use crate::{
     codes::{CodeSets, Codes, ResultCode},
+    easytalk,
     flow::{
         Done, Driver, Ended, InFlight, Opening, Outcome, Persist, Policy, RefundOutcome, Settle, Step,
         Transmit, Verdict, Wait, resume, table::Verb,
     },
     journal::{
-        Expect, Key, Kind, Product, Row, WriteError, Written,
+        Expect, Key, Kind, Row, WriteError, Written,
         record::{Pending, Record, RecordError},
     },
-    product::{Credentials, Merchant, Order as _},
+    product::{Credentials, Merchant, Order},
     simple,
     time::{Deadline, Millis, Mono, Now, UnixMillis},
     values::{
-        Amount, BusinessNumber, ChannelId, Environment, KstDateTime, Parts, ServiceId, TerminalId, TokenKey,
-        TransactionNumber, UserData, Won,
+        Amount, BusinessNumber, CertControlNumber, ChannelId, Environment, KstDateTime, OrderNumber, Parts,
+        ServiceId, TerminalId, TokenKey, TransactionNumber, UserData, VanTerminalId, Won,
     },
     wire::{
         Failure, MaybeSent, NotSent, Reply, RequestBuffer,
@@ -35,6 +36,8 @@ use crate::{
 
 pub(in crate::flow) const NUMBER: &str = "ORD-1";
 pub(in crate::flow) const TERMINAL: &str = "T123456789";
+pub(in crate::flow) const VAN_TERMINAL: &str = "T5102001";
+pub(in crate::flow) const ORDER_NUMBER: &str = "GDS30004";
 pub(in crate::flow) const TOKEN_KEY: &str = "TOKEN_ABC123XYZ";
 pub(in crate::flow) const USER_DATA: &str = "User_001";
 pub(in crate::flow) const NOTHING: &str = "7001";
@@ -118,6 +121,8 @@ pub(super) enum Fault {
 }
 
 pub(super) struct Scene {
+    /// What [`Scene::begin`] opens.
+    pub order: Box<dyn Order>,
     pub rows: BTreeMap<Key, Row>,
     /// How the next writes end; `None` is well.
     pub faults: VecDeque<Option<Fault>>,
@@ -165,13 +170,17 @@ pub(super) fn order(number: &str, total: u64) -> simple::Order {
         .user_data(UserData::new(USER_DATA).unwrap())
 }
 
+pub(super) fn easytalk_order(number: &str, cert_control_number: &str) -> easytalk::Order {
+    easytalk::Order::new(
+        TransactionNumber::new(number).unwrap(),
+        OrderNumber::new(ORDER_NUMBER).unwrap(),
+        Amount::new(Won(51_004), Parts::default()).unwrap(),
+        CertControlNumber::new(cert_control_number).unwrap(),
+    )
+}
+
 pub(super) fn key_of(number: &str) -> Key {
-    Key {
-        environment: Environment::new("test").unwrap(),
-        product: Product::Simple,
-        terminal: TerminalId::new(TERMINAL).unwrap(),
-        number: TransactionNumber::new(number).unwrap(),
-    }
+    merchant(TERMINAL).key(TransactionNumber::new(number).unwrap())
 }
 
 /// A moment in Korea, as the start of the monotonic clock.
@@ -187,13 +196,30 @@ impl Scene {
     pub fn with(change: impl FnOnce(&mut Policy)) -> Self {
         let mut policy = Policy { codes: codes(), ..Policy::default() };
         change(&mut policy);
+        Self::of(merchant(TERMINAL), Box::new(order(NUMBER, 10_000)), policy)
+    }
+
+    /// Of EasyTalkPay, with those settings.
+    pub fn easytalk(settings: easytalk::Settings, change: impl FnOnce(&mut Policy)) -> Self {
+        let mut policy = Policy { codes: codes(), ..Policy::default() };
+        policy.products.easytalk = Some(settings);
+        change(&mut policy);
+        let merchant = easytalk::Merchant {
+            environment: Environment::new("test").unwrap(),
+            van_terminal_id: VanTerminalId::new(VAN_TERMINAL).unwrap(),
+        };
+        Self::of(Merchant::EasyTalk(merchant), Box::new(easytalk_order(NUMBER, "CERT_1")), policy)
+    }
+
+    fn of(merchant: Merchant, order: Box<dyn Order>, policy: Policy) -> Self {
         policy.check(true).unwrap();
         Scene {
+            order,
             rows: BTreeMap::new(),
             faults: VecDeque::new(),
             now: in_korea("20261121120000"),
             driver: Driver { policy: Arc::new(policy), holder: "one".into(), accept_step: true },
-            merchant: merchant(TERMINAL),
+            merchant,
             sent: Vec::new(),
             signs: true,
             buffer: RequestBuffer::new(),
@@ -211,13 +237,20 @@ impl Scene {
 
     /// The default order, not yet written.
     pub fn begin(&mut self) -> Step {
-        self.open(&order(NUMBER, 10_000))
+        let attempt = self.draw();
+        let opening = Opening { merchant: &self.merchant, driver: &self.driver, attempt };
+        Step::Persist(self.order.open(&opening, self.now).unwrap())
     }
 
-    pub fn open(&mut self, order: &simple::Order) -> Step {
+    pub fn open(&mut self, order: &impl Order) -> Step {
         let attempt = self.draw();
         let opening = Opening { merchant: &self.merchant, driver: &self.driver, attempt };
         Step::Persist(order.open(&opening, self.now).unwrap())
+    }
+
+    /// The default order's key.
+    pub fn key(&self) -> Key {
+        self.merchant.key(self.order.number().clone())
     }
 
     fn draw(&mut self) -> [u8; 16] {
@@ -304,7 +337,12 @@ impl Scene {
         let (verb, key, token) = (transmit.verb(), transmit.key().clone(), transmit.token());
         self.drawn = self.drawn.wrapping_add(1);
         let channel = ChannelId::new("CH_A1B2C3D4").unwrap();
-        let credentials = Credentials { channel_id: &channel, signer: &Signer(self.signs) };
+        let credentials = match self.merchant {
+            Merchant::Simple(_) => {
+                Credentials::Signature { channel_id: &channel, signer: &Signer(self.signs) }
+            }
+            Merchant::EasyTalk(_) => Credentials::None,
+        };
         let (request, in_flight) =
             transmit.encode(credentials, Nonce([self.drawn; 16]), self.now, &mut self.buffer)?;
         let row = &self.rows[&key];
@@ -366,7 +404,7 @@ impl Scene {
 
     /// Another process takes the row and goes on.
     pub fn resume(&mut self) -> Step {
-        self.resume_key(&key_of(NUMBER)).unwrap()
+        self.resume_key(&self.key()).unwrap()
     }
 
     pub fn resume_key(&mut self, key: &Key) -> Result<Step, RecordError> {
@@ -384,7 +422,7 @@ impl Scene {
     }
 
     pub fn record(&self) -> Record {
-        Record::of_row(&self.rows[&key_of(NUMBER)]).unwrap()
+        Record::of_row(&self.rows[&self.key()]).unwrap()
     }
 
     pub fn verbs(&self) -> Vec<Verb> {

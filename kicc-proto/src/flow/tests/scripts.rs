@@ -6,19 +6,26 @@
 
 extern crate std;
 
-use alloc::{string::String, vec, vec::Vec};
+use alloc::{format, string::String, vec, vec::Vec};
 use std::panic;
 
-use super::scenario::*;
+use super::{easytalk, scenario::*};
 use crate::{
     flow::{Charged, Ended, InFlight, OperatorReason, Outcome, Settle, Step, Verdict, table::Verb},
     journal::Standing,
-    time::Mono,
+    product::Product,
+    time::{Mono, Now, UnixMillis},
+    values::{KstDate, KstDateTime},
 };
 
-/// What the gateway makes of a void for which it has nothing, or nothing any more.
+const NOON: &str = "20261121120000";
+
+/// What the gateway speaks, and what it makes of a void for which it has nothing, or nothing any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Habits {
+    product: Product,
+    /// When the run begins, in Korea.
+    begins: &'static str,
     /// It refuses an approval that comes after its net-cancel.
     remembers: bool,
     /// Nothing to void: `0000` without a card, or a code.
@@ -37,34 +44,94 @@ enum Ledger {
 struct Gateway {
     habits: Habits,
     ledger: Ledger,
+    /// The day in Korea under which the approval is booked.
+    booked_on: Option<KstDate>,
     /// An approval that is booked later.
     due: Option<Mono>,
     refuses: bool,
 }
 
-impl Gateway {
-    fn book_what_is_due(&mut self, now: Mono) {
-        if self.due.is_some_and(|due| due <= now) {
-            self.due = None;
-            if !self.refuses {
-                self.ledger = Ledger::Standing;
-            }
+impl Habits {
+    fn scene(self) -> Scene {
+        let mut scene = match self.product {
+            Product::Simple => Scene::with(|policy| policy.rescue_attempts = 7),
+            Product::EasyTalk => Scene::easytalk(easytalk::settings(), |policy| policy.rescue_attempts = 14),
+        };
+        scene.now = in_korea(self.begins);
+        scene
+    }
+
+    fn approved(self) -> String {
+        match self.product {
+            Product::Simple => approval_body(""),
+            Product::EasyTalk => easytalk::standing(),
         }
     }
 
-    fn void(&mut self, verb: Verb) -> String {
-        match self.ledger {
-            Ledger::Standing => {
-                self.ledger = Ledger::Voided;
-                voided_body()
+    fn approved_over_another_amount(self) -> String {
+        match self.product {
+            Product::Simple => approval_body(r#","trxAmt":1"#),
+            Product::EasyTalk => easytalk::standing().replace("51004", "1"),
+        }
+    }
+
+    fn voided(self) -> String {
+        match self.product {
+            Product::Simple => voided_body(),
+            Product::EasyTalk => easytalk::cancelled(),
+        }
+    }
+
+    fn code(self, code: &str) -> String {
+        match self.product {
+            Product::Simple => code_body(code),
+            Product::EasyTalk => easytalk::body(code, ""),
+        }
+    }
+}
+
+impl Gateway {
+    fn book(&mut self, now: Now) {
+        self.ledger = Ledger::Standing;
+        self.booked_on = Some(today(now));
+    }
+
+    fn book_what_is_due(&mut self, now: Now) {
+        let Some(due) = self.due.filter(|due| *due <= now.mono) else { return };
+        self.due = None;
+        if !self.refuses {
+            let ago = now.mono.0 - due.0;
+            self.book(Now { mono: due, wall: UnixMillis(now.wall.0 - ago) });
+        }
+    }
+
+    /// A query knows a transaction under the day of its booking; a cancel must be of today (spec B.5, B.6).
+    fn rescue(&mut self, verb: Verb, body: &str, now: Now) -> String {
+        let today = format!(r#""cancelReqDate":"{}""#, today(now).as_str());
+        let of_another_day = self.booked_on.is_some_and(|day| !body.contains(day.as_str()));
+        match (self.ledger, verb) {
+            (_, Verb::Query) if of_another_day => self.habits.code(easytalk::NOT_FOUND),
+            (_, Verb::Cancel) if self.habits.product == Product::EasyTalk && !body.contains(&today) => {
+                self.habits.code("7300")
             }
-            Ledger::Voided => code_body(self.habits.already),
-            Ledger::Nothing => {
+            (Ledger::Standing, Verb::Query) => self.habits.approved(),
+            (Ledger::Voided, Verb::Query) => self.habits.voided(),
+            (Ledger::Nothing, Verb::Query) => self.habits.code(easytalk::NOT_FOUND),
+            (Ledger::Standing, _) => {
+                self.ledger = Ledger::Voided;
+                self.habits.voided()
+            }
+            (Ledger::Voided, _) => self.habits.code(self.habits.already),
+            (Ledger::Nothing, _) => {
                 self.refuses |= self.habits.remembers && verb == Verb::NetCancel;
-                code_body(self.habits.nothing)
+                self.habits.code(self.habits.nothing)
             }
         }
     }
+}
+
+fn today(now: Now) -> KstDate {
+    KstDateTime::from_unix(now.wall).unwrap().date()
 }
 
 /// The choices of one run, and how many there were at each point.
@@ -104,7 +171,7 @@ impl Run<'_> {
                 }
                 Some(step) => self.go(step),
                 // The worker is gone: another goes on, if there is something to go on with.
-                None => match self.scene.rows.get(&key_of(NUMBER)).map(|row| row.standing) {
+                None => match self.scene.rows.get(&self.scene.key()).map(|row| row.standing) {
                     Some(Standing::Open) => Some(self.scene.resume()),
                     _ => return,
                 },
@@ -134,7 +201,7 @@ impl Run<'_> {
                 Some(self.scene.encode(transmit).map_or_else(|step| step, Step::InFlight))
             }
             Step::InFlight(in_flight) if in_flight.verb() == Verb::Approve => self.approve(in_flight),
-            Step::InFlight(in_flight) => self.void(in_flight),
+            Step::InFlight(in_flight) => self.rescue(in_flight),
             Step::Wait(wait) => match self.script.choose(2) {
                 0 => Some(self.scene.wake(wait)),
                 _ => None,
@@ -148,8 +215,11 @@ impl Run<'_> {
         let sent = self.scene.now.mono.0;
         let choice = self.script.choose(17);
         if !matches!(choice, 1..=3 | 7..=11 | 16) {
-            self.gateway.ledger = Ledger::Standing;
+            self.gateway.book(self.scene.now);
         }
+        let habits = self.gateway.habits;
+        let approved = || In::Body(habits.approved());
+        let code = |code: &str| In::Body(habits.code(code));
         let input = match choice {
             0 => approved(),
             1 => In::Refused,
@@ -157,7 +227,7 @@ impl Run<'_> {
             3 => code(UNLISTED),
             4 => In::Timeout,
             5 => In::Status(502),
-            6 => In::Body(approval_body(r#","trxAmt":1"#)),
+            6 => In::Body(habits.approved_over_another_amount()),
             7 => In::Timeout,
             // Booked after give-up, before or after what comes first, always inside the quiet period.
             8..=11 => {
@@ -167,7 +237,7 @@ impl Run<'_> {
                 self.gateway.due = Some(Mono(sent + after * 1_000));
                 input
             }
-            12 => In::Late(approval_body("")),
+            12 => In::Late(habits.approved()),
             13 => return None,
             // Another worker has it before the answer is read: it has only claimed it, or has come to an end.
             14 => {
@@ -185,7 +255,7 @@ impl Run<'_> {
                 self.another_to_its_end();
                 let input = if self.gateway.refuses { code(DECLINED) } else { approved() };
                 if !self.gateway.refuses {
-                    self.gateway.ledger = Ledger::Standing;
+                    self.gateway.book(self.scene.now);
                 }
                 let step = self.scene.answer(in_flight, &input);
                 drop(self.scene.play(step, &[]));
@@ -202,16 +272,20 @@ impl Run<'_> {
         }
     }
 
-    fn void(&mut self, in_flight: InFlight) -> Option<Step> {
-        self.gateway.book_what_is_due(self.scene.now.mono);
+    fn rescue(&mut self, in_flight: InFlight) -> Option<Step> {
+        self.gateway.book_what_is_due(self.scene.now);
         let choice = self.script.choose(7);
-        let body = if choice < 3 { self.gateway.void(in_flight.verb()) } else { String::new() };
+        let asked = &self.scene.sent.last().expect("it was sent").body;
+        let body = match choice {
+            0..3 => self.gateway.rescue(in_flight.verb(), asked, self.scene.now),
+            _ => String::new(),
+        };
         let input = match choice {
             0 => In::Body(body),
             1 => In::Timeout,
             2 => return None,
             3 => In::Reset,
-            4 => code("8888"),
+            4 => In::Body(self.gateway.habits.code("8888")),
             5 => In::Refused,
             _ => return None,
         };
@@ -238,7 +312,8 @@ impl Run<'_> {
     }
 
     fn check(mut self) -> Vec<u8> {
-        self.gateway.book_what_is_due(Mono(u64::MAX));
+        self.scene.later(3_600_000);
+        self.gateway.book_what_is_due(self.scene.now);
         let Run { scene, gateway, script, books, told_of } = self;
         let verbs = scene.verbs();
         assert!(verbs.iter().filter(|verb| **verb == Verb::Approve).count() <= 1, "R4: {verbs:?}");
@@ -247,7 +322,7 @@ impl Run<'_> {
             assert!(rescues.all(|sent| sent.body == first.body), "R10");
         }
         let charged = gateway.ledger == Ledger::Standing;
-        let verdict = match scene.rows.get(&key_of(NUMBER)) {
+        let verdict = match scene.rows.get(&scene.key()) {
             None => told_of,
             Some(row) => crate::journal::record::Record::of_row(row).unwrap().verdict(),
         };
@@ -256,7 +331,9 @@ impl Run<'_> {
             None => assert!(!charged && verbs.is_empty()),
             Some(Verdict::Approval(outcome)) => match &outcome {
                 Outcome::NeedsOperator { why, charged, .. } => {
-                    // Only a gateway whose codes prove nothing, and that has voided it, needs a person.
+                    // Only a gateway whose codes prove nothing, that has voided it, and that cannot be asked, needs a
+                    // person.
+                    assert_eq!(gateway.habits.product, Product::Simple, "{outcome:?}");
                     assert_eq!(gateway.habits.already, "8888", "{outcome:?}");
                     assert!(matches!(why, OperatorReason::ProvesNothing(_) | OperatorReason::Unconfirmed));
                     assert_ne!(*charged, Charged::No);
@@ -275,8 +352,8 @@ impl Run<'_> {
 
 fn run(habits: Habits, choices: &[u8]) -> Vec<u8> {
     let mut run = Run {
-        scene: Scene::with(|policy| policy.rescue_attempts = 7),
-        gateway: Gateway { habits, ledger: Ledger::Nothing, due: None, refuses: false },
+        scene: habits.scene(),
+        gateway: Gateway { habits, ledger: Ledger::Nothing, booked_on: None, due: None, refuses: false },
         script: Script { choices, widths: Vec::new() },
         books: None,
         told_of: None,
@@ -310,7 +387,8 @@ fn all(remembers: bool, nothing: &[&'static str], already: &[&'static str], depa
     for (nothing, already) in
         nothing.iter().flat_map(|nothing| already.iter().map(move |code| (*nothing, *code)))
     {
-        explore(Habits { remembers, nothing, already }, &mut vec![], departures, &mut runs);
+        let habits = Habits { product: Product::Simple, begins: NOON, remembers, nothing, already };
+        explore(habits, &mut vec![], departures, &mut runs);
     }
     assert!(runs > 4_000, "{runs}");
 }
@@ -331,4 +409,20 @@ fn both_books_agree_after_three_departures_with_a_code_for_nothing() {
 #[test]
 fn both_books_agree_after_three_departures_without_codes() {
     all(false, &["0000"], &[ALREADY, "0000"], 3);
+}
+
+/// R11, R16: the same with a gateway that can be asked, and whose cancels say *duplicate* or nothing of use; R13, R16:
+/// also over a Korean midnight, wherever it falls.
+#[test]
+fn both_books_agree_after_three_departures_with_a_query() {
+    let midnights = ["20261121235958", "20261121235935", "20261121235900"];
+    for (begins, departures) in [(NOON, 3)].into_iter().chain(midnights.map(|begins| (begins, 2))) {
+        for already in [DUPLICATE, "8888"] {
+            let mut runs = 0;
+            let product = Product::EasyTalk;
+            let habits = Habits { product, begins, remembers: false, nothing: "8888", already };
+            explore(habits, &mut vec![], departures, &mut runs);
+            assert!(runs > 400, "{runs}");
+        }
+    }
 }

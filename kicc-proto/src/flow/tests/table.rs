@@ -2,13 +2,13 @@
 
 use alloc::{collections::BTreeSet, vec::Vec};
 
-use crate::flow::table::{Action, End, Event, Facts, FirstSuccess, Row, Stage, Verb, next};
+use crate::flow::table::{Action, End, Event, Facts, FirstSuccess, Message, Row, Stage, Verb, next};
 
 /// Calls with every combination.
 fn each(mut see: impl FnMut(Stage, Event, &Facts, Row)) {
     let firsts = [FirstSuccess::None, FirstSuccess::WithoutCard, FirstSuccess::WithCard];
     let verbs = [Verb::Approve, Verb::NetCancel, Verb::Query, Verb::Cancel];
-    for bits in 0..1_u32 << 9 {
+    for bits in 0..1_u32 << 10 {
         let bit = |n: u32| bits >> n & 1 == 1;
         for (verb, first_success) in verbs.into_iter().flat_map(|verb| firsts.map(|first| (verb, first))) {
             let facts = Facts {
@@ -21,8 +21,9 @@ fn each(mut see: impl FnMut(Stage, Event, &Facts, Row)) {
                 settle_unlisted: bit(4),
                 refund_settles: bit(5),
                 cancel_unclear: bit(6),
-                has_query: bit(7),
-                ended_approved: bit(8),
+                has_rescue: bit(7) || bit(8),
+                has_query: bit(8),
+                ended_approved: bit(9),
             };
             for stage in Stage::ALL {
                 for event in Event::ALL {
@@ -108,13 +109,31 @@ fn r16_a_repeated_cancel_does_not_tell_of_the_first() {
     });
 }
 
+/// R11: without a rescue message none is sent, and nothing is guessed: only what a gateway said in plain words, or
+/// what never left, ends without a person.
+#[test]
+fn r11_without_a_rescue_message_a_person_must_look() {
+    each(|stage, event, facts, row| {
+        if facts.has_rescue || facts.refund_settles {
+            return;
+        }
+        let rescue = [Action::Send(Message::Rescue), Action::Retry(Message::Rescue)];
+        assert!(!rescue.contains(&row.action()), "{row:?} on {event:?} {facts:?}");
+        assert_ne!(row.action(), Action::AfterQuiet(Message::Rescue), "{row:?} on {event:?} {facts:?}");
+        let driven = !matches!(stage, Stage::Undecided | Stage::Parked | Stage::Closed);
+        let unanswered = driven && event == Event::Unknown;
+        assert!(!unanswered || row.action() == Action::Park, "{row:?} on {event:?} {facts:?}");
+    });
+}
+
 /// R20: a parked record is driven by nobody; a closed one only by R9.
 #[test]
 fn r20_parked_and_closed_send_nothing() {
     each(|stage, event, facts, row| match stage {
         Stage::Parked => assert_eq!((row.next(), row.action()), (Stage::Parked, Action::Note)),
         Stage::Closed if event == Event::LateSuccess && !facts.ended_approved => {
-            assert_eq!(row.next(), Stage::Reversing);
+            let next = if facts.has_rescue { Stage::Reversing } else { Stage::Voiding };
+            assert_eq!(row.next(), next);
         }
         Stage::Closed => assert_eq!((row.next(), row.action()), (Stage::Closed, Action::Note)),
         _ => {}

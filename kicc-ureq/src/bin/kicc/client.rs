@@ -6,7 +6,12 @@ use std::{
 };
 
 use kicc_proto::wire::sign::{Sign, SignError};
-use kicc_ureq::{Client, client::Terminal, http::Http, journal::SqliteJournal};
+use kicc_ureq::{
+    Client,
+    client::{Signing, Terminal},
+    http::Http,
+    journal::SqliteJournal,
+};
 
 use crate::{accept::AcceptCommand, config::Config, exit::Fail};
 
@@ -60,8 +65,8 @@ fn build(
     accept: Option<AcceptCommand>,
 ) -> Result<Client, Fail> {
     let http = Http::new(config.http.clone()).map_err(Fail::input)?;
-    let terminal =
-        Terminal { merchant: config.product_merchant(), channel_id: config.channel_id.clone(), signer };
+    let signing = Signing { channel_id: config.channel_id.clone(), signer };
+    let terminal = Terminal { merchant: config.product_merchant(), signing: Some(signing) };
     let mut builder = Client::builder(http, journal).policy(config.policy.clone()).terminal(terminal);
     if let Some(accept) = accept {
         builder = builder.accept_step(accept);

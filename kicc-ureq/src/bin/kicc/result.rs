@@ -366,6 +366,7 @@ impl<'a> ApprovalLine<'a> {
                 AmountStated::NotStated => "not_stated",
                 AmountStated::Matched => "matched",
                 AmountStated::Differs(_) => "differs",
+                AmountStated::Missing => "missing",
             },
         }
     }

@@ -27,7 +27,7 @@ use kicc_testkit::van::{
 };
 use kicc_ureq::{
     Client, Progress,
-    client::{Answer, Question, Terminal},
+    client::{Answer, Question, Signing, Terminal},
     http::{Http, HttpSettings},
     journal::SqliteJournal,
 };
@@ -305,8 +305,10 @@ fn terminal() -> Result<Terminal, Invalid> {
             service_id: ServiceId::new("SVC_SIMPLE")?,
             business_number: BusinessNumber::new("1234567890")?,
         }),
-        channel_id: ChannelId::new(&defaults.channel_id)?,
-        signer: Arc::new(HmacSha256::new(&Secret::from_utf8("sandbox-secret-key"))),
+        signing: Some(Signing {
+            channel_id: ChannelId::new(&defaults.channel_id)?,
+            signer: Arc::new(HmacSha256::new(&Secret::from_utf8("sandbox-secret-key"))),
+        }),
     })
 }
 

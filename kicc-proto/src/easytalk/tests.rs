@@ -1,0 +1,499 @@
+//! The documentation's examples value for value (spec B.2 to B.5), and what is read from answers (R6 to R8, R11).
+
+use alloc::{
+    boxed::Box,
+    format,
+    string::{String, ToString as _},
+    sync::Arc,
+    vec::Vec,
+};
+
+use super::{
+    Merchant, Order, Settings, StatusQuery, messages,
+    register::{Purchase, Registration},
+    reply, window,
+};
+use crate::{
+    codes::{CodeSets, Codes, ResultCode},
+    flow::{
+        Driver, Opening, Policy,
+        approval::{AmountStated, Approval},
+        said::{Said, Unclear},
+        table::Verb,
+    },
+    journal::record::Record,
+    product::{self, Order as _, Payload, Reading},
+    time::{Mono, Now},
+    values::{
+        Amount, BusinessNumber, CertControlNumber, Charset, Environment, KstDateTime, OrderNumber, Parts,
+        Problem, ReturnUrl, TransactionNumber, VanTerminalId, Won,
+    },
+    wire::{
+        Reply, RequestBuffer,
+        call::{Call as _, CallError, RequestAuthorization},
+        post::{Post, PostError, Posted},
+    },
+};
+
+const NUMBER: &str = "20210326090100-0001";
+
+fn merchant() -> Merchant {
+    Merchant {
+        environment: Environment::new("test").unwrap(),
+        van_terminal_id: VanTerminalId::new("T5102001").unwrap(),
+    }
+}
+
+fn code(text: &str) -> ResultCode {
+    ResultCode::new(text).unwrap()
+}
+
+fn settings() -> Settings {
+    Settings::with_status_query(StatusQuery::new("/status.do", "transactionDate", &[code("7404")]).unwrap())
+}
+
+fn policy() -> Policy {
+    let sets = CodeSets {
+        unknown: Vec::from([code("7200")]),
+        duplicate: Vec::from([code("7100")]),
+        nothing_to_void: Vec::from([code("7001")]),
+        already_voided: Vec::from([code("7002")]),
+        refusals: Vec::new(),
+    };
+    let mut policy = Policy { codes: Codes::new(sets).unwrap(), ..Policy::default() };
+    policy.products.easytalk = Some(settings());
+    policy
+}
+
+fn now() -> Now {
+    Now { mono: Mono(0), wall: KstDateTime::new("20261121120000").unwrap().to_unix() }
+}
+
+fn order() -> Order {
+    Order::new(
+        TransactionNumber::new(NUMBER).unwrap(),
+        OrderNumber::new("GDS30004").unwrap(),
+        Amount::new(Won(51_004), Parts::default()).unwrap(),
+        CertControlNumber::new("CERT20210326").unwrap(),
+    )
+}
+
+fn record() -> Record {
+    let driver = Driver { policy: Arc::new(policy()), holder: "one".into(), accept_step: true };
+    let merchant = product::Merchant::EasyTalk(merchant());
+    let opening = Opening { merchant: &merchant, driver: &driver, attempt: [1; 16] };
+    Record::of_row(&order().open(&opening, now()).unwrap().row()).unwrap()
+}
+
+/// Spec B.4 and B.5: the fields in the documentation's order, and nothing else; the paths.
+#[test]
+fn the_messages_are_the_documentations() {
+    let date = |text: &str| KstDateTime::new(text).unwrap().date();
+    let (first, second) = (date("20210326090100"), date("20210327000000"));
+    let number = TransactionNumber::new(NUMBER).unwrap();
+    let approval =
+        messages::approval(&merchant(), &number, &CertControlNumber::new("CERT1").unwrap(), &first);
+    let expected = r#"{"vanTid":"T5102001","shopTransactionId":"20210326090100-0001","certControlNo":"CERT1","approvalReqDate":"20210326"}"#;
+    assert_eq!(core::str::from_utf8(&approval).unwrap(), expected);
+    let key = record().key;
+    let cancel = messages::cancel(&key, &number, "50123011010326090200", &first, &second);
+    let expected = r#"{"vanTid":"T5102001","shopTransactionId":"20210326090100-0001","controlNo":"50123011010326090200","approvalReqDate":"20210326","cancelReqDate":"20210327"}"#;
+    assert_eq!(cancel, expected);
+    assert_eq!(messages::APPROVAL, "/appcardpay/v1/approval.do");
+    assert_eq!(messages::CANCEL, "/appcardpay/v1/cancel.do");
+}
+
+#[test]
+fn a_status_query_is_what_was_configured() {
+    let query = StatusQuery::new("/x/y.do", "tradeDt", &[]).unwrap();
+    let key = record().key;
+    let date = KstDateTime::new("20210326090100").unwrap().date();
+    let body = messages::status(&query, &key, &key.number, &date);
+    let expected = r#"{"vanTid":"T5102001","shopTransactionId":"20210326090100-0001","tradeDt":"20210326"}"#;
+    assert_eq!(body, expected);
+    for (path, field) in
+        [("x.do", "a"), ("", "a"), ("/a b", "a"), ("/a", ""), ("/a", "a\""), ("/a", "vanTid")]
+    {
+        assert!(StatusQuery::new(path, field, &[]).is_err(), "{path} {field}");
+    }
+    assert!(StatusQuery::new("/a", "a", &[code("0000")]).is_err());
+}
+
+/// Spec B.4's example of an answer, with the fields of its table.
+const APPROVED: &str = r#"{"resCd":"0000","resMsg":"Payment Success","shopTransactionId":"20210326090100-0001","vanTid":"T5102001","shopOrderNo":"GDS30004","controlNo":"20210326000000000001","amount":51004,"transactionDate":"20210326090200","accepterId":"123456789","paymentInfo":{"payMethodTypeCode":"11","approvalNo":"00017177","vanSerial":"50123011010326090200","cardInfo":{"cardNo":"45184211******81","issuerCode":"029","acquirerCode":"029","installmentMonth":"00"}}}"#;
+
+/// Spec B.5, as far as it is public.
+const CANCELLED: &str = r#"{"resCd":"0000","resMsg":"ok","shopTransactionId":"20210326090100-0001","vanTid":"T5102001","cancelControlNo":"20210326000000000002","transactionDate":"20210326100000","vanSerial":"1","amount":51004}"#;
+
+fn read(verb: Verb, body: impl AsRef<[u8]>) -> Reading {
+    let reply = Reply { status: 200, content_type: None, body: body.as_ref() };
+    reply::read(verb, &record(), reply, &policy())
+}
+
+fn approved(body: impl AsRef<[u8]>) -> Approval {
+    match read(Verb::Approve, &body) {
+        Reading::Approved(approval) => *approval,
+        other => panic!("{other:?} from {}", String::from_utf8_lossy(body.as_ref())),
+    }
+}
+
+fn unclear(verb: Verb, body: impl AsRef<[u8]>) -> Unclear {
+    match read(verb, &body) {
+        Reading::Unclear(why) => why,
+        other => panic!("{other:?} from {}", String::from_utf8_lossy(body.as_ref())),
+    }
+}
+
+fn today(body: &str) -> String {
+    body.replace(r#""transactionDate":"20210326"#, r#""transactionDate":"20261121"#)
+}
+
+#[test]
+fn the_approvals_answer_is_the_documentations() {
+    let text = |text: &str| Some(Box::from(text));
+    let expected = Approval {
+        amount: AmountStated::Matched,
+        approval_number: text("00017177"),
+        approval_date: text("20210326"),
+        approval_time: text("090200"),
+        van_number: text("20210326000000000001"),
+        van_serial: text("50123011010326090200"),
+        payment_method: text("11"),
+        instalment: text("00"),
+        issuer_code: text("029"),
+        issuer_name: None,
+        acquirer_code: text("029"),
+        acquirer_name: None,
+        merchant_number: text("123456789"),
+        masked_card: text("45184211******81"),
+    };
+    assert_eq!(approved(APPROVED), expected);
+    // Spec F.1: the table's names of the two fields; months as a number, as in a sister API.
+    let table = APPROVED
+        .replace("payMethodTypeCode", "payMethodType")
+        .replace("approvalNo", "authNo")
+        .replace(r#""installmentMonth":"00""#, r#""installmentMonth":3"#);
+    assert_eq!(approved(table), Approval { instalment: text("3"), ..expected });
+}
+
+/// R6: a success of an approval names number and terminal, and the gateway's number, without which it could not be
+/// cancelled; an order number that is stated is ours.
+#[test]
+fn r6_a_success_says_whose_it_is() {
+    for (field, ours) in [("shopTransactionId", NUMBER), ("vanTid", "T5102001"), ("shopOrderNo", "GDS30004")]
+    {
+        let stated = format!(r#""{field}":"{ours}""#);
+        for other in [r#""SOMEBODY""#, r#""T510200""#, "5", r#""\ud800""#, r#""20210326090100-000""#] {
+            let body = today(APPROVED).replace(&stated, &format!(r#""{field}":{other}"#));
+            for verb in [Verb::Approve, Verb::Query] {
+                assert_eq!(unclear(verb, &body), Unclear::ForeignEcho(field.into()), "{other}");
+                let refusal = body.replace("0000\"", "8521\"").replace("00017177", "");
+                assert_eq!(unclear(verb, refusal), Unclear::ForeignEcho(field.into()), "{other}");
+            }
+        }
+        let absent = today(APPROVED).replace(&format!("{stated},"), "");
+        if field == "shopOrderNo" {
+            approved(absent);
+            continue;
+        }
+        for verb in [Verb::Approve, Verb::Query] {
+            assert_eq!(unclear(verb, &absent), Unclear::MissingEcho(field.into()));
+        }
+    }
+    let without = APPROVED.replace(r#""controlNo":"20210326000000000001","#, "");
+    assert_eq!(unclear(Verb::Approve, without), Unclear::MissingEcho("controlNo".into()));
+}
+
+/// R8: the approval must state the amount that was registered.
+#[test]
+fn r8_the_amount_must_be_stated() {
+    let with = |amount: &str| APPROVED.replace("51004", amount);
+    for same in ["51004", "51004.0", r#""51004""#] {
+        assert_eq!(approved(with(same)).amount, AmountStated::Matched, "{same}");
+    }
+    assert_eq!(approved(with("51003")).amount, AmountStated::Differs(Won(51_003)));
+    assert_eq!(approved(with("null")).amount, AmountStated::Missing);
+    assert_eq!(approved(APPROVED.replace(r#""amount":51004,"#, "")).amount, AmountStated::Missing);
+    for unreadable in ["-1", "51004.5", r#""51,004""#, "true", "{}"] {
+        assert_eq!(unclear(Verb::Approve, with(unreadable)), Unclear::Amount, "{unreadable}");
+    }
+}
+
+/// R7: the body is read in the charset that it declares, else in EUC-KR; broken Hangul in a text costs no sale.
+#[test]
+fn r7_texts_are_read_in_their_charset() {
+    let said = |content_type: Option<&str>, bytes: &[u8]| {
+        let body = [br#"{"resCd":"8521","resMsg":""#.as_slice(), bytes, br#""}"#].concat();
+        let reply = Reply { status: 200, content_type, body: &body };
+        match reply::read(Verb::Approve, &record(), reply, &policy()) {
+            Reading::Declined(said) => said.message,
+            other => panic!("{other:?}"),
+        }
+    };
+    let (euc_kr, utf_8) = (Charset::EucKr.encode("한도초과 똠").unwrap(), "한도초과 똠".as_bytes());
+    for label in ["euc-kr", "EUC-KR", "\"euc-kr\"", "ks_c_5601-1987", "no-such-charset"] {
+        let content_type = format!("application/json; charset={label}");
+        assert_eq!(&*said(Some(&content_type), &euc_kr), "한도초과 똠", "{label}");
+    }
+    assert_eq!(&*said(None, &euc_kr), "한도초과 똠");
+    assert_eq!(&*said(Some("application/json"), &euc_kr), "한도초과 똠");
+    assert_eq!(&*said(Some("application/json;v=1; Charset=UTF-8"), utf_8), "한도초과 똠");
+    // A lead byte without its trail does not swallow the quote after it.
+    assert_eq!(&*said(None, &euc_kr[..3]), "한\u{fffd}");
+    let damaged = [APPROVED.as_bytes()].concat();
+    for damage in [0x80_u8, 0xb0, 0xff] {
+        let at = APPROVED.find("Payment Success").unwrap();
+        let mut body = damaged.clone();
+        body[at + 3] = damage;
+        approved(&body);
+        // In a field that decides it makes the answer unknown.
+        for field in ["0000\"", NUMBER, "T5102001", "GDS30004", "20210326000000000001"] {
+            let mut body = damaged.clone();
+            body[APPROVED.find(field).unwrap() + 1] = damage;
+            unclear(Verb::Approve, &body);
+        }
+    }
+}
+
+/// R7: structure, status and every cut.
+#[test]
+fn r7_what_is_not_an_answer_is_unknown() {
+    for end in 0..APPROVED.len() {
+        assert_eq!(unclear(Verb::Approve, &APPROVED[..end]), Unclear::NotJson, "{end}");
+    }
+    for end in 0..CANCELLED.len() {
+        assert_eq!(unclear(Verb::Cancel, &CANCELLED[..end]), Unclear::NotJson, "{end}");
+    }
+    let twice = APPROVED.replace(r#""vanSerial""#, r#""approvalNo""#);
+    assert_eq!(unclear(Verb::Approve, twice), Unclear::DuplicateKey);
+    assert_eq!(unclear(Verb::Approve, APPROVED.replacen('{', r#"{"x":1,"x":2,"#, 1)), Unclear::DuplicateKey);
+    for status in [100, 201, 302, 400, 500, 503] {
+        for verb in [Verb::Approve, Verb::Query, Verb::Cancel] {
+            let reply = Reply { status, content_type: None, body: APPROVED.as_bytes() };
+            let reading = reply::read(verb, &record(), reply, &policy());
+            assert_eq!(reading, Reading::Unclear(Unclear::Status(status)));
+        }
+    }
+    for odd in ["null", r#""""#, "[]", "5"] {
+        let at = APPROVED.find(r#"{"payMethod"#).unwrap();
+        let body = format!("{}{odd}}}", &APPROVED[..at]);
+        assert_eq!(approved(body).approval_number, None, "{odd}");
+    }
+}
+
+/// R6, R15: what a refusal means.
+#[test]
+fn r6_refusals_by_their_code() {
+    let body = |code: &str| format!(r#"{{"resCd":"{code}","resMsg":"text"}}"#);
+    let said = |code: &str| Said { code: code.into(), message: "text".into() };
+    for verb in [Verb::Approve, Verb::Query, Verb::Cancel] {
+        assert_eq!(read(verb, body("7100")), Reading::Unclear(Unclear::Duplicate(said("7100"))));
+        assert_eq!(read(verb, body("7200")), Reading::Unclear(Unclear::UnknownCode(said("7200"))));
+    }
+    assert_eq!(read(Verb::Approve, body("8521")), Reading::Declined(said("8521")));
+    assert_eq!(read(Verb::Cancel, body("8521")), Reading::Declined(said("8521")));
+    for code in ["9999", "7404"] {
+        assert_eq!(read(Verb::Approve, body(code)), Reading::Unlisted(said(code)));
+        assert_eq!(read(Verb::Cancel, body(code)), Reading::Unlisted(said(code)));
+    }
+    assert_eq!(read(Verb::Cancel, body("7001")), Reading::NothingStands(said("7001")));
+    assert_eq!(read(Verb::Cancel, body("7002")), Reading::AlreadyVoided(said("7002")));
+    assert_eq!(read(Verb::Query, body("7404")), Reading::NothingStands(said("7404")));
+    // Of a query only the codes for "no such transaction" say anything.
+    for code in ["8521", "9999", "7001", "7002"] {
+        assert_eq!(read(Verb::Query, body(code)), Reading::ProvesNothing(said(code)));
+    }
+    for field in
+        [r#""paymentInfo":{"authNo":"1"}"#, r#""paymentInfo":{"approvalNo":"1"}"#, r#""cancelControlNo":"1""#]
+    {
+        let body = format!(r#"{{"resCd":"8521","resMsg":"text",{field}}}"#);
+        for verb in [Verb::Approve, Verb::Query, Verb::Cancel] {
+            assert_eq!(unclear(verb, &body), Unclear::RefusalWithApproval(said("8521")), "{field}");
+        }
+    }
+}
+
+/// R11: a status shows one thing, or nothing.
+#[test]
+fn r11_a_status_shows_one_shape() {
+    assert!(matches!(read(Verb::Query, today(APPROVED)), Reading::Approved(_)));
+    assert!(matches!(read(Verb::Query, CANCELLED), Reading::AlreadyVoided(_)));
+    assert_eq!(unclear(Verb::Query, APPROVED), Unclear::ForeignEcho("transactionDate".into()));
+    let with = |more: &str| today(APPROVED).replacen('{', &format!("{{{more},"), 1);
+    for more in [r#""cancelControlNo":"1""#, r#""cancelDate":"20261121""#, r#""cancelAmount":0"#] {
+        assert_eq!(unclear(Verb::Query, with(more)), Unclear::Ambiguous, "{more}");
+    }
+    for more in [r#""cancelControlNo":"""#, r#""cancelDate":null"#, r#""x":{"cancelDate":"1"}"#] {
+        assert!(matches!(read(Verb::Query, with(more)), Reading::Approved(_)), "{more}");
+    }
+    let neither = CANCELLED.replace("cancelControlNo", "cancelNo");
+    assert_eq!(unclear(Verb::Query, neither), Unclear::Ambiguous);
+    for (broken, field) in [("2026\u{fffd}1", "controlNo"), ("", "transactionDate"), ("x", "transactionDate")]
+    {
+        let stated = if field == "controlNo" { "20210326000000000001" } else { "20261121090200" };
+        let why = unclear(Verb::Query, today(APPROVED).replace(stated, broken));
+        assert!(matches!(&why, Unclear::Damaged(name) if &**name == field), "{why:?}");
+    }
+}
+
+/// R6: a cancel is done when it says so with its own number.
+#[test]
+fn r6_a_cancel_has_a_number_of_its_own() {
+    assert_eq!(read(Verb::Cancel, CANCELLED), Reading::Voided { card: true });
+    let without = CANCELLED.replace(r#""cancelControlNo":"20210326000000000002","#, "");
+    assert_eq!(unclear(Verb::Cancel, without), Unclear::MissingEcho("cancelControlNo".into()));
+    let anonymous = CANCELLED.replace(NUMBER, "");
+    assert_eq!(unclear(Verb::Cancel, anonymous), Unclear::MissingEcho("shopTransactionId".into()));
+    assert_eq!(
+        unclear(Verb::Cancel, CANCELLED.replace(NUMBER, "X")),
+        Unclear::ForeignEcho("shopTransactionId".into())
+    );
+}
+
+/// R13b, R16: what the record holds for a query.
+#[test]
+fn the_record_holds_what_a_query_needs() {
+    let record = record();
+    let Payload::EasyTalk(recorded) = &record.payload else { panic!() };
+    assert_eq!((recorded.order_number.as_str(), recorded.requested_on.as_str()), ("GDS30004", "20261121"));
+    let text = record.encode().0;
+    assert!(!text.contains("CERT20210326"), "R23");
+    assert_eq!(Record::decode(&text).unwrap(), record);
+    assert!(!format!("{:?} {:?}", order(), record).contains("CERT20210326"), "R23");
+}
+
+fn register(change: impl FnOnce(&mut Purchase<'_>)) -> Result<Registration, crate::values::Invalid> {
+    let return_url = ReturnUrl::new("https://shop.example/return").unwrap();
+    let number = TransactionNumber::new("REG-1").unwrap();
+    let order_number = OrderNumber::new("GDS30004").unwrap();
+    let business_number = BusinessNumber::new("1178119949").unwrap();
+    let mut purchase = Purchase {
+        number: &number,
+        order_number: &order_number,
+        total: Won(47_000),
+        tax: Won(4_700),
+        product_name: "May Tuition Fees",
+        merchant_name: "Elite Math",
+        business_number: &business_number,
+        return_url: &return_url,
+        complete_url: None,
+        notice: None,
+    };
+    change(&mut purchase);
+    let at = Now { mono: Mono(0), wall: KstDateTime::new("20230915121212").unwrap().to_unix() };
+    Registration::new(&merchant(), &settings().authorization(RequestAuthorization::Basic), &purchase, at)
+}
+
+/// Spec B.2's example.
+#[test]
+fn the_registration_is_the_documentations() {
+    let mut buffer = RequestBuffer::new();
+    let registration = register(|_| {}).unwrap();
+    let request = registration.request(&mut buffer);
+    assert_eq!(request.path(), "/easytalkpay/v1/orders.do");
+    let headers: Vec<_> = request.headers().collect();
+    let expected =
+        [("content-type", "application/json; charset=euc-kr"), ("authorization", "Basic VDUxMDIwMDE=")];
+    assert_eq!(headers, expected);
+    let expected = r#"{"vanTid":"T5102001","shopTransactionId":"REG-1","shopReqDate":"20230915121212","inflowPath":"SHP","shopOrderNo":"GDS30004","productNm":"May Tuition Fees","amount":47000,"tax":4700,"returnUrl":"https://shop.example/return","mallNm":"Elite Math","bussNo":"1178119949"}"#;
+    assert_eq!(core::str::from_utf8(request.body()).unwrap(), expected);
+    drop(request);
+    // The buffer is used again, and nothing of the first request is left in it.
+    let registration = register(|purchase| purchase.notice = Some("감사합니다")).unwrap();
+    let body = registration.request(&mut buffer).body().to_vec();
+    let expected = expected.replace('}', r#","noticeMsg":"감사합니다"}"#);
+    assert_eq!(body, Charset::EucKr.encode(&expected).unwrap());
+}
+
+/// R5: bytes are counted in EUC-KR, and nothing is replaced.
+#[test]
+fn r5_a_registration_is_refused_with_the_field_and_the_place() {
+    let refused = |change: fn(&mut Purchase<'_>)| register(change).unwrap_err();
+    let name = |text: &'static str| register(move |purchase| purchase.product_name = text);
+    let long: &str = Box::leak("가".repeat(250).into_boxed_str());
+    assert!(name(long).is_ok());
+    let longer: &str = Box::leak("가".repeat(251).into_boxed_str());
+    let invalid = name(longer).unwrap_err();
+    assert_eq!(invalid, Problem::TooLong { limit: 500, got: 502 }.of("product name"));
+    for (text, at) in [("가₩", 3), ("똠방각하", 0), ("a🙂", 1)] {
+        let invalid = name(text).unwrap_err();
+        assert_eq!(invalid.field, "product name");
+        assert!(
+            matches!(invalid.problem, Problem::NotEncodable { at: is, .. } | Problem::BadCharacter { at: is, .. } if is == at),
+            "{invalid:?}"
+        );
+    }
+    assert_eq!(name("").unwrap_err().problem, Problem::Empty);
+    assert_eq!(refused(|purchase| purchase.merchant_name = "a&b").field, "merchant name");
+    assert_eq!(refused(|purchase| purchase.notice = Some("a\nb")).field, "notice");
+    assert_eq!(refused(|purchase| purchase.total = Won(0)).field, "amount");
+    assert_eq!(refused(|purchase| purchase.tax = Won(47_001)).field, "vat");
+}
+
+#[test]
+fn a_registration_opens_a_window() {
+    let read = |status, body: &str| {
+        let reply = Reply { status, content_type: None, body: body.as_bytes() };
+        register(|_| {}).unwrap().read(reply)
+    };
+    let body = r#"{"resCd":"0000","resMsg":"ok","shopTransactionId":"REG-1","authPageUrl":"https://pay.example/w?id=1"}"#;
+    assert_eq!(read(200, body).unwrap().as_str(), "https://pay.example/w?id=1");
+    let unclear = |why| Err(CallError::Unclear(why));
+    assert_eq!(read(500, body), unclear(Unclear::Status(500)));
+    let foreign = Unclear::ForeignEcho("shopTransactionId".into());
+    assert_eq!(read(200, &body.replace("REG-1", "REG-2")), unclear(foreign));
+    let http = body.replace("https", "http");
+    assert_eq!(read(200, &http), unclear(Unclear::Damaged("authPageUrl".into())));
+    let missing = body.replace("https://pay.example/w?id=1", "");
+    assert_eq!(read(200, &missing), unclear(Unclear::MissingEcho("authPageUrl".into())));
+    let said = Said { code: "7100".into(), message: "again".into() };
+    assert_eq!(read(200, r#"{"resCd":"7100","resMsg":"again"}"#), Err(CallError::Refused(said)));
+}
+
+fn posted(body: impl AsRef<[u8]>) -> Result<Posted<CertControlNumber>, PostError> {
+    let content_type = Some("application/x-www-form-urlencoded");
+    window::read(Post { content_type, body: body.as_ref() }, &OrderNumber::new("GDS30004").unwrap())
+}
+
+/// Spec B.3: a post that is ours. Its charset is not documented.
+#[test]
+fn a_windows_post_brings_the_certification() {
+    let success = "resCd=0000&resMsg=%BC%BA%B0%F8&shopOrderNo=GDS30004&certControlNo=CERT%2B1";
+    let Posted::Authenticated(number) = posted(success).unwrap() else { panic!() };
+    assert_eq!(number.expose(), "CERT+1");
+    for message in ["%C3%EB%BC%D2+%21", "%EC%B7%A8%EC%86%8C+%21"] {
+        let body = format!("resCd=9001&resMsg={message}&shopOrderNo=GDS30004");
+        let Posted::Failed(said) = posted(body).unwrap() else { panic!() };
+        assert_eq!((&*said.code, &*said.message), ("9001", "취소 !"));
+    }
+    let Posted::Failed(said) = posted("resCd=9001&shopOrderNo=").unwrap() else { panic!() };
+    assert_eq!(said.message.to_string(), "");
+}
+
+/// A post comes through the customer's hands.
+#[test]
+fn a_forged_post_is_not_believed() {
+    let good = "resCd=0000&shopOrderNo=GDS30004&certControlNo=CERT1";
+    for (body, error) in [
+        (good.replace("GDS30004", "GDS30005"), PostError::Foreign("shopOrderNo")),
+        (good.replace("&shopOrderNo=GDS30004", ""), PostError::Missing("shopOrderNo")),
+        (good.replace("GDS30004", "GDS30004%00"), PostError::Foreign("shopOrderNo")),
+        (format!("{good}&shopOrderNo=GDS30004"), PostError::Twice("shopOrderNo")),
+        (format!("{good}&%63ertControlNo=CERT2"), PostError::Twice("certControlNo")),
+        (format!("{good}&resCd=0000"), PostError::Twice("resCd")),
+        (good.replace("resCd=0000&", ""), PostError::Missing("resCd")),
+        (good.replace("CERT1", ""), PostError::Missing("certControlNo")),
+        (format!("{good}&x={}", "a".repeat(40_000)), PostError::TooLong),
+        (String::new(), PostError::Missing("resCd")),
+    ] {
+        assert_eq!(posted(body).unwrap_err(), error);
+    }
+    for (from, to) in [("0000", "000"), ("0000", "%B0%A1"), ("CERT1", "a%22b"), ("CERT1", "%B0%A1")] {
+        let error = posted(good.replace(from, to)).unwrap_err();
+        assert!(matches!(error, PostError::Invalid(_)), "{to} {error}");
+    }
+    let order = OrderNumber::new("GDS30004").unwrap();
+    let json = Post { content_type: Some("application/json"), body: good.as_bytes() };
+    assert_eq!(window::read(json, &order), Err(PostError::NotAForm));
+    assert!(window::read(Post { content_type: None, body: good.as_bytes() }, &order).is_ok());
+}

@@ -1,0 +1,77 @@
+//! What the products' answers have in common (spec C.2; R6, R7).
+
+use alloc::{boxed::Box, string::String};
+
+use encoding_rs::Encoding;
+
+use super::{
+    Reply,
+    json::{self, Field},
+};
+use crate::{codes::ResultCode, flow::said::Unclear, values::Charset};
+
+/// The body as text, by the charset that it declares, else by `default`. Broken bytes become U+FFFD: in a text
+/// that is a blemish, in a deciding field it matches nothing (R7).
+pub(crate) fn body_text(reply: Reply<'_>, default: Charset) -> String {
+    match reply.content_type.and_then(charset) {
+        Some(label) => decode(label, reply.body, default),
+        None => default.decode_lossy(reply.body),
+    }
+}
+
+/// Bytes as text by a charset's label, or by `default` where nobody knows that label.
+pub(crate) fn decode(label: &str, bytes: &[u8], default: Charset) -> String {
+    match Encoding::for_label(label.as_bytes()) {
+        Some(encoding) => encoding.decode_without_bom_handling(bytes).0.into_owned(),
+        None => default.decode_lossy(bytes),
+    }
+}
+
+/// The charset that a content type declares.
+pub(crate) fn charset(content_type: &str) -> Option<&str> {
+    content_type.split(';').skip(1).find_map(|parameter| {
+        let (name, value) = parameter.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches('"'))
+    })
+}
+
+/// The result code: exactly four letters or digits, as a string (R6).
+pub(crate) fn result_code(field: Field<'_>) -> Result<ResultCode, Unclear> {
+    let code = json::deciding(field).map_err(|()| Unclear::MalformedCode)?;
+    match code.as_deref() {
+        None | Some("") => Err(Unclear::NoCode),
+        Some(text) => ResultCode::new(text).map_err(|_| Unclear::MalformedCode),
+    }
+}
+
+/// `Ok(Ok)`: ours. `Ok(Err)`: absent. `Err`: somebody else's.
+pub(crate) fn echo(
+    field: Field<'_>,
+    name: &'static str,
+    ours: impl Fn(&str) -> bool,
+) -> Result<Result<(), &'static str>, Unclear> {
+    match json::deciding(field) {
+        Ok(None) => Ok(Err(name)),
+        Ok(Some(text)) if text.is_empty() => Ok(Err(name)),
+        Ok(Some(text)) if ours(&text) => Ok(Ok(())),
+        Ok(Some(_)) | Err(()) => Err(Unclear::ForeignEcho(name.into())),
+    }
+}
+
+/// A gateway that forgot to mask must not make us print a card number (R23): of the digits, at most the first
+/// six and the last four are kept.
+pub(crate) fn masked(card: &str) -> Box<str> {
+    let digits = card.chars().filter(char::is_ascii_digit).count();
+    if digits <= 10 {
+        return card.into();
+    }
+    let mut seen = 0;
+    let hide = |c: char| {
+        if !c.is_ascii_digit() {
+            return c;
+        }
+        seen += 1;
+        if seen <= 6 || seen > digits - 4 { c } else { '*' }
+    };
+    card.chars().map(hide).collect()
+}
