@@ -2,6 +2,7 @@
 //!
 //! Its rescue (R10): a net-cancel with exactly the recorded data of the approval. There is no status query.
 
+pub mod auth;
 mod messages;
 mod order;
 mod original;
