@@ -78,12 +78,12 @@ pub struct Recorded {
 }
 
 impl product::Order for Order {
-    fn product(&self) -> Product {
-        Product::EasyTalk
-    }
-
     fn number(&self) -> &TransactionNumber {
         &self.number
+    }
+
+    fn product(&self) -> Product {
+        Product::EasyTalk
     }
 
     /// Also refuses when no [`Settings`](super::Settings) say whether there is a status query.

@@ -4,21 +4,16 @@ use serde::Serialize;
 
 use super::{Merchant, Settings};
 use crate::{
-    flow::said::Unclear,
     time::Now,
     values::{
-        Amount, BusinessNumber, Invalid, KstDateTime, OrderNumber, PageUrl, ReturnUrl, TransactionNumber, Won,
+        Amount, BusinessNumber, Invalid, KstDateTime, OrderNumber, Parts, ReturnUrl, TransactionNumber, Won,
     },
-    wire::{
-        Reply, Request, RequestBuffer,
-        answer::echo,
-        call::{self, Call, CallError, Prepared, text},
-    },
+    wire::call::{Prepared, Registration, text},
 };
 
 const PATH: &str = "/easytalkpay/v1/orders.do";
 
-/// What the customer is asked to pay. Texts are checked by [`Registration::new`]; lengths are bytes of EUC-KR.
+/// What the customer is asked to pay. Texts are checked by [`registration`]; lengths are bytes of EUC-KR.
 #[derive(Debug, Clone, Copy)]
 pub struct Purchase<'a> {
     /// `shopTransactionId` of this very request (spec C.1): another than the approval's will be.
@@ -41,13 +36,6 @@ pub struct Purchase<'a> {
     pub complete_url: Option<&'a ReturnUrl>,
     /// `noticeMsg`, at most 3000 bytes.
     pub notice: Option<&'a str>,
-}
-
-/// A registration that was checked and is ready to be sent.
-#[derive(Debug, Clone)]
-pub struct Registration {
-    number: TransactionNumber,
-    prepared: Prepared,
 }
 
 /// Registration request (spec B.2).
@@ -80,57 +68,35 @@ struct OrderRequest<'a> {
     notice: Option<&'a str>,
 }
 
-impl Registration {
-    /// Checks and encodes a registration.
-    ///
-    /// # Errors
-    /// An amount out of range, a tax above it, a text that is empty, too long, or holds what EUC-KR does not: with
-    /// the field, and where.
-    pub fn new(
-        merchant: &Merchant,
-        settings: &Settings,
-        purchase: &Purchase<'_>,
-        now: Now,
-    ) -> Result<Self, Invalid> {
-        let parts = crate::values::Parts { vat: purchase.tax, ..Default::default() };
-        let amount = Amount::new(purchase.total, parts)?;
-        let only = settings.ks_x_1001_only;
-        let requested_at = KstDateTime::from_unix(now.wall)?;
-        let request = OrderRequest {
-            terminal: merchant.van_terminal_id.as_str(),
-            number: purchase.number.as_str(),
-            requested_at: requested_at.as_str(),
-            inflow_path: "SHP",
-            order_number: purchase.order_number.as_str(),
-            product_name: text("product name", purchase.product_name, 500, only)?,
-            amount: amount.total().0,
-            tax: amount.vat().0,
-            return_url: purchase.return_url.as_str(),
-            complete_url: purchase.complete_url.map(ReturnUrl::as_str),
-            merchant_name: text("merchant name", purchase.merchant_name, 200, only)?,
-            business_number: purchase.business_number.as_str(),
-            notice: purchase.notice.map(|notice| text("notice", notice, 3000, only)).transpose()?,
-        };
-        let authorization = (settings.authorization, merchant.van_terminal_id.as_str());
-        let prepared = Prepared::new(PATH, authorization, &request)?;
-        Ok(Registration { number: purchase.number.clone(), prepared })
-    }
-}
-
-impl Call for Registration {
-    /// The payment window, to be opened in the customer's browser, and on a phone not in a frame (spec B.3).
-    type Answer = PageUrl;
-
-    fn request<'b>(&self, buffer: &'b mut RequestBuffer) -> Request<'b> {
-        self.prepared.request(buffer)
-    }
-
-    fn read(&self, reply: Reply<'_>) -> Result<PageUrl, CallError> {
-        const NAMES: [&str; 4] = ["resCd", "resMsg", "shopTransactionId", "authPageUrl"];
-        call::answer(reply, &NAMES, |[_, _, number, page]| {
-            let _stated = echo(number, NAMES[2], |text| text == self.number.as_str())?;
-            let page = call::required(page, NAMES[3])?;
-            PageUrl::new(&page).map_err(|_| Unclear::Damaged(NAMES[3].into()))
-        })
-    }
+/// Checks and encodes a registration. Its window must not be put in a frame on a phone (spec B.3).
+///
+/// # Errors
+/// An amount out of range, a tax above it, a text that is empty, too long, or holds what EUC-KR does not: with the
+/// field, and where.
+pub fn registration(
+    merchant: &Merchant,
+    settings: &Settings,
+    purchase: &Purchase<'_>,
+    now: Now,
+) -> Result<Registration, Invalid> {
+    let amount = Amount::new(purchase.total, Parts { vat: purchase.tax, ..Parts::default() })?;
+    let only = settings.ks_x_1001_only;
+    let requested_at = KstDateTime::from_unix(now.wall)?;
+    let request = OrderRequest {
+        terminal: merchant.van_terminal_id.as_str(),
+        number: purchase.number.as_str(),
+        requested_at: requested_at.as_str(),
+        inflow_path: "SHP",
+        order_number: purchase.order_number.as_str(),
+        product_name: text("product name", purchase.product_name, 500, only)?,
+        amount: amount.total().0,
+        tax: amount.vat().0,
+        return_url: purchase.return_url.as_str(),
+        complete_url: purchase.complete_url.map(ReturnUrl::as_str),
+        merchant_name: text("merchant name", purchase.merchant_name, 200, only)?,
+        business_number: purchase.business_number.as_str(),
+        notice: purchase.notice.map(|notice| text("notice", notice, 3000, only)).transpose()?,
+    };
+    let authorization = (settings.authorization, merchant.van_terminal_id.as_str());
+    Ok(Registration::new(purchase.number, Prepared::new(PATH, authorization, &request)?))
 }

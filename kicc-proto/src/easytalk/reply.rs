@@ -21,18 +21,10 @@ use crate::{
     },
 };
 
+#[rustfmt::skip]
 const FIELDS: [&str; 11] = [
-    "resCd",
-    "resMsg",
-    "shopTransactionId",
-    "vanTid",
-    "shopOrderNo",
-    "controlNo",
-    "cancelControlNo",
-    "amount",
-    "transactionDate",
-    "paymentInfo",
-    "accepterId",
+    "resCd", "resMsg", "shopTransactionId", "vanTid", "shopOrderNo", "controlNo", "cancelControlNo", "amount",
+    "transactionDate", "paymentInfo", "accepterId",
 ];
 
 const PAYMENT: [&str; 6] =

@@ -10,7 +10,7 @@ use alloc::{
 
 use super::{
     Merchant, Order, Settings, StatusQuery, messages,
-    register::{Purchase, Registration},
+    register::{Purchase, registration},
     reply, window,
 };
 use crate::{
@@ -30,7 +30,7 @@ use crate::{
     },
     wire::{
         Reply, RequestBuffer,
-        call::{Call as _, CallError, RequestAuthorization},
+        call::{Call as _, CallError, Registration, RequestAuthorization},
         post::{Post, PostError, Posted},
     },
 };
@@ -381,15 +381,15 @@ fn register(change: impl FnOnce(&mut Purchase<'_>)) -> Result<Registration, crat
     };
     change(&mut purchase);
     let at = Now { mono: Mono(0), wall: KstDateTime::new("20230915121212").unwrap().to_unix() };
-    Registration::new(&merchant(), &settings().authorization(RequestAuthorization::Basic), &purchase, at)
+    registration(&merchant(), &settings().authorization(RequestAuthorization::Basic), &purchase, at)
 }
 
 /// Spec B.2's example.
 #[test]
 fn the_registration_is_the_documentations() {
     let mut buffer = RequestBuffer::new();
-    let registration = register(|_| {}).unwrap();
-    let request = registration.request(&mut buffer);
+    let call = register(|_| {}).unwrap();
+    let request = call.request(&mut buffer);
     assert_eq!(request.path(), "/easytalkpay/v1/orders.do");
     let headers: Vec<_> = request.headers().collect();
     let expected =
@@ -399,8 +399,8 @@ fn the_registration_is_the_documentations() {
     assert_eq!(core::str::from_utf8(request.body()).unwrap(), expected);
     drop(request);
     // The buffer is used again, and nothing of the first request is left in it.
-    let registration = register(|purchase| purchase.notice = Some("감사합니다")).unwrap();
-    let body = registration.request(&mut buffer).body().to_vec();
+    let call = register(|purchase| purchase.notice = Some("감사합니다")).unwrap();
+    let body = call.request(&mut buffer).body().to_vec();
     let expected = expected.replace('}', r#","noticeMsg":"감사합니다"}"#);
     assert_eq!(body, Charset::EucKr.encode(&expected).unwrap());
 }

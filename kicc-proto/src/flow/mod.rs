@@ -147,7 +147,7 @@ pub struct Driver {
 #[must_use]
 #[derive(Debug)]
 pub struct Done {
-    ended: Ended,
+    ended: Box<Ended>,
     record: Option<Box<Record>>,
     revision: Option<u64>,
 }
@@ -180,7 +180,7 @@ impl Done {
     /// The end.
     #[must_use]
     pub fn into_ended(self) -> Ended {
-        self.ended
+        *self.ended
     }
 
     /// The record as it was closed or parked.
@@ -196,13 +196,13 @@ impl Done {
     }
 
     fn because(ended: Ended) -> Step {
-        Step::Done(Done { ended, record: None, revision: None })
+        Step::Done(Done { ended: Box::new(ended), record: None, revision: None })
     }
 
     fn of(record: Record, revision: u64) -> Step {
         match record.verdict() {
             Some(verdict) => Step::Done(Done {
-                ended: Ended::Verdict(verdict),
+                ended: Box::new(Ended::Verdict(verdict)),
                 record: Some(Box::new(record)),
                 revision: Some(revision),
             }),

@@ -4,17 +4,18 @@
 use alloc::{boxed::Box, string::String, vec::Vec};
 
 use base64ct::{Base64, Encoding as _};
+use percent_encoding::percent_decode_str;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::{
     HeaderBuffer, Reply, Request, RequestBuffer,
-    answer::{body_text, result_code},
+    answer::{body_text, echo, result_code},
     json::{self, Field},
 };
 use crate::{
     flow::said::{Said, Unclear},
-    values::{Charset, Invalid, Problem, check_euc_kr},
+    values::{Charset, Invalid, PageUrl, Problem, TransactionNumber, check_euc_kr},
 };
 
 /// A message that was checked and is ready to be sent.
@@ -41,6 +42,36 @@ pub enum CallError {
     /// There was no trustworthy answer.
     #[error("no trustworthy answer: {0}")]
     Unclear(Unclear),
+}
+
+/// A registration that was checked and is ready to be sent. Its answer is the window to open in the customer's
+/// browser.
+#[derive(Debug, Clone)]
+pub struct Registration {
+    number: TransactionNumber,
+    prepared: Prepared,
+}
+
+impl Registration {
+    pub(crate) fn new(number: &TransactionNumber, prepared: Prepared) -> Self {
+        Registration { number: number.clone(), prepared }
+    }
+}
+
+impl Call for Registration {
+    type Answer = PageUrl;
+
+    fn request<'b>(&self, buffer: &'b mut RequestBuffer) -> Request<'b> {
+        self.prepared.request(buffer)
+    }
+
+    fn read(&self, reply: Reply<'_>) -> Result<PageUrl, CallError> {
+        const NAMES: [&str; 4] = ["resCd", "resMsg", "shopTransactionId", "authPageUrl"];
+        answer(reply, &NAMES, |[_, _, number, address]| {
+            let _stated = echo(number, NAMES[2], |text| text == self.number.as_str())?;
+            page(address, NAMES[3])
+        })
+    }
 }
 
 /// How a request is authorised where no page says so (spec A.3, B.1).
@@ -132,6 +163,16 @@ pub(crate) fn answer<const N: usize, T>(
         return Err(CallError::Refused(Said { code: code.as_str().into(), message }));
     }
     read(fields).map_err(CallError::Unclear)
+}
+
+/// A window's address: URL-encoded (spec A.3.1), or plain where that is not said (spec F.1).
+pub(crate) fn page(field: Field<'_>, name: &'static str) -> Result<PageUrl, Unclear> {
+    let text = required(field, name)?;
+    let page = match text.contains("://") {
+        true => PageUrl::new(&text),
+        false => PageUrl::new(&percent_decode_str(&text).decode_utf8_lossy()),
+    };
+    page.map_err(|_| Unclear::Damaged(name.into()))
 }
 
 /// A text that must be there, and undamaged.

@@ -14,23 +14,15 @@ mod values;
 #[cfg(test)]
 mod tests;
 
-use alloc::string::ToString as _;
-
-use percent_encoding::percent_decode_str;
-
 pub use self::{
     methods::{PaymentMethod, PaymentMethods},
-    register::{Authentication, Registration, read_window},
+    register::{Authentication, read_window, registration},
     user::{Certification, Certified, Customer, UserRegistration, UserWindow, read_user_window},
     values::{CertValue, CertValueError, CustomerKey, EncryptCertValue, VirtualNumber},
 };
 use crate::{
-    flow::said::Unclear,
-    values::{Invalid, PageUrl, Problem, ReturnUrl, ServiceId},
-    wire::{
-        call::{self, RequestAuthorization},
-        json::Field,
-    },
+    values::{Invalid, Problem, ReturnUrl, ServiceId},
+    wire::call::{self, RequestAuthorization},
 };
 
 /// What the merchant has from KICC about these stages.
@@ -67,15 +59,4 @@ fn short(url: &ReturnUrl) -> Result<&str, Invalid> {
         text if text.len() <= 256 => Ok(text),
         text => Err(Problem::TooLong { limit: 256, got: text.len() }.of("return url")),
     }
-}
-
-/// A window's address, which comes URL-encoded (spec A.3.1) or, where that is not said, perhaps plain.
-fn page(field: Field<'_>, name: &'static str) -> Result<PageUrl, Unclear> {
-    let text = call::required(field, name)?;
-    let plain = if text.contains("://") {
-        text.to_string()
-    } else {
-        percent_decode_str(&text).decode_utf8_lossy().into_owned()
-    };
-    PageUrl::new(&plain).map_err(|_| Unclear::Damaged(name.into()))
 }

@@ -2,13 +2,11 @@
 
 use serde::Serialize;
 
-use super::{CustomerKey, Settings, VirtualNumber, page, short};
+use super::{CustomerKey, Settings, VirtualNumber, short};
 use crate::{
-    values::{AuthorizationId, Invalid, OrderNumber, PageUrl, ReturnUrl, TransactionNumber, ascii},
+    values::{AuthorizationId, Invalid, OrderNumber, ReturnUrl, TransactionNumber, ascii},
     wire::{
-        Reply, Request, RequestBuffer,
-        answer::echo,
-        call::{self, Call, CallError, Prepared},
+        call::{Prepared, Registration},
         post::{Form, Post, PostError, Posted},
     },
 };
@@ -37,17 +35,10 @@ pub struct Authentication<'a> {
     pub parameter: Option<&'a str>,
 }
 
-/// A registration that was checked and is ready to be sent.
-#[derive(Debug, Clone)]
-pub struct Registration {
-    number: TransactionNumber,
-    prepared: Prepared,
-}
-
 /// Registration request (spec A.3.1).
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct AuthRequest<'a> {
-    #[serde(rename = "customerKey")]
     customer_key: &'a str,
     #[serde(rename = "easypayVirtualNo")]
     virtual_number: &'a str,
@@ -59,51 +50,30 @@ struct AuthRequest<'a> {
     number: &'a str,
     #[serde(rename = "shopOrderNo")]
     order_number: &'a str,
-    #[serde(rename = "returnUrl")]
     return_url: &'a str,
-    #[serde(rename = "shopParameter", skip_serializing_if = "Option::is_none")]
-    parameter: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shop_parameter: Option<&'a str>,
 }
 
-impl Registration {
-    /// Checks and encodes a registration.
-    ///
-    /// # Errors
-    /// A code that is none, an address that is too long, a parameter that EUC-KR cannot hold.
-    pub fn new(settings: &Settings, what: &Authentication<'_>) -> Result<Self, Invalid> {
-        const WHY: &str = "only letters A-Z a-z and digits";
-        let type_code = ascii::<2>("payment method", what.type_code, 2, u8::is_ascii_alphanumeric, WHY)?;
-        let detail_code = ascii::<3>("card code", what.detail_code, 3, u8::is_ascii_alphanumeric, WHY)?;
-        let request = AuthRequest {
-            customer_key: what.customer_key.expose(),
-            virtual_number: what.virtual_number.expose(),
-            type_code: &type_code,
-            detail_code: &detail_code,
-            number: what.number.as_str(),
-            order_number: what.order_number.as_str(),
-            return_url: short(what.return_url)?,
-            parameter: settings.parameter(what.parameter)?,
-        };
-        let prepared = Prepared::new(PATH, settings.basic(), &request)?;
-        Ok(Registration { number: what.number.clone(), prepared })
-    }
-}
-
-impl Call for Registration {
-    /// The authentication window, to be opened in the customer's browser.
-    type Answer = PageUrl;
-
-    fn request<'b>(&self, buffer: &'b mut RequestBuffer) -> Request<'b> {
-        self.prepared.request(buffer)
-    }
-
-    fn read(&self, reply: Reply<'_>) -> Result<PageUrl, CallError> {
-        const NAMES: [&str; 4] = ["resCd", "resMsg", "shopTransactionId", "authPageUrl"];
-        call::answer(reply, &NAMES, |[_, _, number, address]| {
-            let _stated = echo(number, NAMES[2], |text| text == self.number.as_str())?;
-            page(address, NAMES[3])
-        })
-    }
+/// Checks and encodes a registration.
+///
+/// # Errors
+/// A code that is none, an address that is too long, a parameter that EUC-KR cannot hold.
+pub fn registration(settings: &Settings, what: &Authentication<'_>) -> Result<Registration, Invalid> {
+    const WHY: &str = "only letters A-Z a-z and digits";
+    let type_code = ascii::<2>("payment method", what.type_code, 2, u8::is_ascii_alphanumeric, WHY)?;
+    let detail_code = ascii::<3>("card code", what.detail_code, 3, u8::is_ascii_alphanumeric, WHY)?;
+    let request = AuthRequest {
+        customer_key: what.customer_key.expose(),
+        virtual_number: what.virtual_number.expose(),
+        type_code: &type_code,
+        detail_code: &detail_code,
+        number: what.number.as_str(),
+        order_number: what.order_number.as_str(),
+        return_url: short(what.return_url)?,
+        shop_parameter: settings.parameter(what.parameter)?,
+    };
+    Ok(Registration::new(what.number, Prepared::new(PATH, settings.basic(), &request)?))
 }
 
 /// Reads what the authentication window posted to `returnUrl`, as the end of the authentication that was

@@ -4,14 +4,14 @@ use alloc::{format, string::String, vec::Vec};
 
 use super::*;
 use crate::{
-    flow::said::Said,
+    flow::said::{Said, Unclear},
     simple::Order,
     values::{
         Amount, AuthorizationId, Charset, OrderNumber, Parts, Secret, TokenKey, TransactionNumber, Won,
     },
     wire::{
         Reply, RequestBuffer,
-        call::{Call, CallError},
+        call::{Call, CallError, Registration},
         post::{Post, PostError, Posted},
         sign::HmacSha256,
         token_key::{Aes256Cbc, Output},
@@ -47,8 +47,8 @@ fn read<C: Call>(call: &C, body: &str) -> Result<C::Answer, CallError> {
     call.read(Reply { status: 200, content_type: None, body: &bytes })
 }
 
-fn registration(settings: &Settings, parameter: Option<&str>) -> Result<Registration, Invalid> {
-    Registration::new(
+fn register(settings: &Settings, parameter: Option<&str>) -> Result<Registration, Invalid> {
+    registration(
         settings,
         &Authentication {
             number: &number(),
@@ -66,21 +66,21 @@ fn registration(settings: &Settings, parameter: Option<&str>) -> Result<Registra
 /// Spec A.3.1.
 #[test]
 fn an_authentication_is_registered() {
-    let (path, headers, body) = request(&registration(&settings(), Some("포장")).unwrap());
+    let (path, headers, body) = request(&register(&settings(), Some("포장")).unwrap());
     assert_eq!(path, "/easycheck/auth/paymentAuthReg.do");
     assert_eq!(headers, [("content-type", "application/json; charset=euc-kr".into())]);
     let expected = r#"{"customerKey":"CUSTOMER-1","easypayVirtualNo":"VIRTUAL-1","payMethodTypeCode":"11","payMethodDetailCode":"026","shopTransactionId":"AUTH-1","shopOrderNo":"GDS30004","returnUrl":"https://shop.example/return","shopParameter":"포장"}"#;
     assert_eq!(body, expected);
     let basic = Settings { authorization: RequestAuthorization::Basic, ..settings() };
-    let (_, headers, body) = request(&registration(&basic, None).unwrap());
+    let (_, headers, body) = request(&register(&basic, None).unwrap());
     // Worked out apart with Python's base64.
     assert_eq!(headers[1], ("authorization", "Basic U1ZDX1NJTVBMRQ==".into()));
     assert!(!body.contains("shopParameter"));
     for (parameter, field) in [("똠", "shop parameter"), ("a&b", "shop parameter"), ("", "shop parameter")] {
-        assert_eq!(registration(&settings(), Some(parameter)).unwrap_err().field, field);
+        assert_eq!(register(&settings(), Some(parameter)).unwrap_err().field, field);
     }
     let wider = Settings { ks_x_1001_only: false, ..settings() };
-    assert!(registration(&wider, Some("똠")).is_ok());
+    assert!(register(&wider, Some("똠")).is_ok());
 }
 
 /// R5: Simple Payment's addresses have room for 256 bytes.
@@ -99,14 +99,14 @@ fn r5_what_is_too_long_or_no_code_is_refused() {
             return_url: &return_url(),
             parameter: None,
         };
-        assert!(Registration::new(&settings(), &what).is_err(), "{type_code} {detail_code}");
+        assert!(registration(&settings(), &what).is_err(), "{type_code} {detail_code}");
     }
 }
 
 /// Spec A.3.1: the address comes URL-encoded.
 #[test]
 fn the_windows_address_is_decoded() {
-    let call = registration(&settings(), None).unwrap();
+    let call = register(&settings(), None).unwrap();
     let body = |url: &str| {
         format!(r#"{{"resCd":"0000","resMsg":"Success","shopTransactionId":"AUTH-1","authPageUrl":"{url}"}}"#)
     };

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 
 use serde::Serialize;
 
-use super::{CertValue, Settings, page, short};
+use super::{CertValue, Settings, short};
 use crate::{
     flow::said::Unclear,
     values::{Invalid, PageUrl, ReturnUrl, TransactionNumber, check_ascii},
@@ -135,7 +135,7 @@ impl Call for UserRegistration {
                 Some("false" | r#""false""# | r#""N""#) => Some(false),
                 _ => None,
             };
-            let page = page(address, NAMES[5])?;
+            let page = call::page(address, NAMES[5])?;
             Ok(UserWindow { register_id: register_id.as_str().into(), signed_up, page })
         })
     }
