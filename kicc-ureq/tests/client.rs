@@ -21,7 +21,7 @@ use kicc_proto::{
 use kicc_testkit::van::{Van, VanConfig};
 use kicc_ureq::{
     Client, Error, Progress, Settled,
-    client::{Answer, Begun, Builder, OpenReason, Question, Recovery, Terminal},
+    client::{Answer, Begun, Builder, OpenReason, Question, Recovery, Signing, Terminal},
     http::{Http, HttpSettings},
     journal::{Fault, MemoryJournal},
 };
@@ -76,8 +76,10 @@ fn terminal(id: &str) -> Terminal {
             service_id: ServiceId::new("SVC_SIMPLE").unwrap(),
             business_number: BusinessNumber::new("1234567890").unwrap(),
         }),
-        channel_id: ChannelId::new("CH_A1B2C3D4").unwrap(),
-        signer: Arc::new(HmacSha256::new(&Secret::from_utf8("sandbox-secret-key"))),
+        signing: Some(Signing {
+            channel_id: ChannelId::new("CH_A1B2C3D4").unwrap(),
+            signer: Arc::new(HmacSha256::new(&Secret::from_utf8("sandbox-secret-key"))),
+        }),
     }
 }
 
