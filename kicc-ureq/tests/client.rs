@@ -21,7 +21,7 @@ use kicc_proto::{
 use kicc_testkit::van::{Van, VanConfig};
 use kicc_ureq::{
     Client, Error, Progress, Settled,
-    client::{Answer, Begun, Builder, OpenReason, Question, Recovery, Signing, Terminal},
+    client::{Answer, Begun, BuildError, Builder, OpenReason, Question, Recovery, Signing, Terminal},
     http::{Http, HttpSettings},
     journal::{Fault, MemoryJournal},
 };
@@ -322,6 +322,32 @@ fn terminals_have_numbers_of_their_own() {
         assert!(shop.van.ledger().of_terminal(terminal).standing("ORD-1"), "{terminal}");
     }
     assert_eq!(client.approve_at("T000000000", &order("ORD-2")).unwrap_err(), Error::NoTerminal);
+    // Which of the two is meant? Nothing is refunded by chance.
+    let ambiguous = Error::Ambiguous { number: "ORD-1".into() };
+    assert_eq!(client.refund(&number("ORD-1")).unwrap_err(), ambiguous);
+    assert_eq!(client.outcome(&number("ORD-1")).unwrap_err(), ambiguous);
+    let one = shop.client(|builder| builder);
+    assert_eq!(refunded(one.refund(&number("ORD-1")).unwrap()), RefundOutcome::Refunded);
+    assert!(shop.van.ledger().of_terminal("T987654321").standing("ORD-1"));
+}
+
+/// R11: whether there is a status query must be said; and what must be signed needs a key.
+#[test]
+fn r11_a_terminal_that_could_not_sell_is_refused() {
+    let shop = Shop::new();
+    let build = |terminal: Terminal| {
+        let http = Http::new(HttpSettings::new(shop.van.base_url())).unwrap();
+        Client::builder(http, Arc::new(shop.journal.another())).terminal(terminal).build().err()
+    };
+    let id = "T123456789";
+    assert_eq!(build(terminal(id)), None);
+    assert_eq!(build(Terminal { signing: None, ..terminal(id) }), Some(BuildError::NoSigning(id.into())));
+    let easytalk = Merchant::EasyTalk(kicc_proto::easytalk::Merchant {
+        environment: Environment::new("test").unwrap(),
+        van_terminal_id: VanTerminalId::new("T5102001").unwrap(),
+    });
+    let without = Terminal { merchant: easytalk, signing: None };
+    assert_eq!(build(without), Some(BuildError::NoEasyTalkSettings));
 }
 
 /// R17: a client that stops takes nothing new and leaves what is open to recovery.

@@ -81,7 +81,11 @@ fn try_read(
             (Verb::Query, ..) => Err(Unclear::Ambiguous),
         };
     }
-    let class = policy.codes.class(code);
+    let settings = policy.products.easytalk.as_ref();
+    let class = match settings.is_some_and(|settings| settings.duplicate_codes.contains(&code)) {
+        true => Class::Duplicate,
+        false => policy.codes.class(code),
+    };
     match class {
         Class::Duplicate => return Err(Unclear::Duplicate(said())),
         Class::Unknown => return Err(Unclear::UnknownCode(said())),
@@ -91,7 +95,7 @@ fn try_read(
         _ => {}
     }
     let not_found = || {
-        let status = policy.products.easytalk.as_ref().and_then(|settings| settings.status.as_ref());
+        let status = settings.and_then(|settings| settings.status.as_ref());
         status.is_some_and(|status| status.not_found_codes.contains(&code))
     };
     Ok(match (verb, class) {

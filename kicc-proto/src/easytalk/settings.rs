@@ -14,6 +14,7 @@ pub struct Settings {
     pub(super) status: Option<StatusQuery>,
     pub(super) authorization: RequestAuthorization,
     pub(super) ks_x_1001_only: bool,
+    pub(super) duplicate_codes: Vec<ResultCode>,
 }
 
 /// The status query (spec B.6: its page is not public). It is a POST of `vanTid`, `shopTransactionId` and a date.
@@ -28,18 +29,19 @@ impl Settings {
     /// With a status query: what became of an approval or cancel can be asked (R11, R16).
     #[must_use]
     pub fn with_status_query(status: StatusQuery) -> Self {
-        Settings {
-            status: Some(status),
-            authorization: RequestAuthorization::default(),
-            ks_x_1001_only: true,
-        }
+        Settings { status: Some(status), ..Settings::without_status_query() }
     }
 
     /// Expressly without one: an approval or cancel that was not answered ends with a person, at once, and is
     /// never guessed at.
     #[must_use]
     pub fn without_status_query() -> Self {
-        Settings { status: None, authorization: RequestAuthorization::default(), ks_x_1001_only: true }
+        Settings {
+            status: None,
+            authorization: RequestAuthorization::default(),
+            ks_x_1001_only: true,
+            duplicate_codes: Vec::new(),
+        }
     }
 
     /// How requests are authorised; by default not at all (spec B.1).
@@ -55,6 +57,31 @@ impl Settings {
     pub fn ks_x_1001_only(mut self, only: bool) -> Self {
         self.ks_x_1001_only = only;
         self
+    }
+
+    /// The codes by which it says that a `shopTransactionId` was used before on the same day (spec C.1 gives none).
+    /// Such an answer tells nothing about the first request: unknown (R6). They are EasyTalkPay's alone, beside
+    /// [`CodeSets::duplicate`](crate::codes::CodeSets::duplicate), which are every product's.
+    ///
+    /// # Errors
+    /// `0000`, which always means success; a code by which the status query says that there is no such transaction.
+    pub fn duplicate_codes(mut self, codes: &[ResultCode]) -> Result<Self, Invalid> {
+        const FIELD: &str = "duplicate codes";
+        if codes.iter().any(ResultCode::is_success) {
+            return Err(Problem::Other("hold 0000, which always means success").of(FIELD));
+        }
+        let not_found = self.status.iter().flat_map(|status| &status.not_found_codes);
+        if not_found.into_iter().any(|code| codes.contains(code)) {
+            return Err(Problem::Other("hold a code that is also a not-found code").of(FIELD));
+        }
+        self.duplicate_codes = codes.to_vec();
+        Ok(self)
+    }
+
+    /// How requests are authorised.
+    #[must_use]
+    pub fn request_authorization(&self) -> RequestAuthorization {
+        self.authorization
     }
 
     /// The status query, if there is one.
@@ -92,5 +119,23 @@ impl StatusQuery {
             date_field: date_field.into(),
             not_found_codes: not_found_codes.to_vec(),
         })
+    }
+
+    /// Its path.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The name of the field that holds the date of the request in question.
+    #[must_use]
+    pub fn date_field(&self) -> &str {
+        &self.date_field
+    }
+
+    /// The codes by which it says that there is no such transaction.
+    #[must_use]
+    pub fn not_found_codes(&self) -> &[ResultCode] {
+        &self.not_found_codes
     }
 }

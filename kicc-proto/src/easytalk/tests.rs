@@ -61,7 +61,7 @@ fn policy() -> Policy {
         refusals: Vec::new(),
     };
     let mut policy = Policy { codes: Codes::new(sets).unwrap(), ..Policy::default() };
-    policy.products.easytalk = Some(settings());
+    policy.products.easytalk = Some(settings().duplicate_codes(&[code("7101")]).unwrap());
     policy
 }
 
@@ -117,6 +117,13 @@ fn a_status_query_is_what_was_configured() {
         assert!(StatusQuery::new(path, field, &[]).is_err(), "{path} {field}");
     }
     assert!(StatusQuery::new("/a", "a", &[code("0000")]).is_err());
+}
+
+#[test]
+fn a_duplicate_code_means_nothing_else() {
+    assert!(settings().duplicate_codes(&[code("0000")]).is_err());
+    assert!(settings().duplicate_codes(&[code("7404")]).is_err());
+    assert!(settings().duplicate_codes(&[code("7405")]).is_ok());
 }
 
 /// Spec B.4's example of an answer, with the fields of its table.
@@ -287,7 +294,9 @@ fn r6_refusals_by_their_code() {
     let body = |code: &str| format!(r#"{{"resCd":"{code}","resMsg":"text"}}"#);
     let said = |code: &str| Said { code: code.into(), message: "text".into() };
     for verb in [Verb::Approve, Verb::Query, Verb::Cancel] {
-        assert_eq!(read(verb, body("7100")), Reading::Unclear(Unclear::Duplicate(said("7100"))));
+        for duplicate in ["7100", "7101"] {
+            assert_eq!(read(verb, body(duplicate)), Reading::Unclear(Unclear::Duplicate(said(duplicate))));
+        }
         assert_eq!(read(verb, body("7200")), Reading::Unclear(Unclear::UnknownCode(said("7200"))));
     }
     assert_eq!(read(Verb::Approve, body("8521")), Reading::Declined(said("8521")));

@@ -31,6 +31,12 @@ pub enum Error {
         /// That number.
         number: Box<str>,
     },
+    /// Several of the client's terminals have an attempt of that number: ask a client of one of them.
+    #[error("{number} is known at several terminals; this call sent nothing")]
+    Ambiguous {
+        /// That number.
+        number: Box<str>,
+    },
     /// The client has no terminal of that product or name.
     #[error("the client has no such terminal; nothing was sent")]
     NoTerminal,

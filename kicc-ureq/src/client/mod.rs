@@ -111,6 +111,12 @@ pub enum BuildError {
     /// Two terminals with the same environment, product and id.
     #[error("terminal {0} was given twice")]
     TerminalTwice(Box<str>),
+    /// An EasyTalkPay terminal, and a policy that does not say whether there is a status query (R11).
+    #[error("the policy says nothing of EasyTalkPay: whether there is a status query must be said")]
+    NoEasyTalkSettings,
+    /// A Simple Payment terminal without a key: none of its requests could be signed (spec A.2).
+    #[error("terminal {0} has nothing to sign with")]
+    NoSigning(Box<str>),
 }
 
 impl Builder {
@@ -154,6 +160,15 @@ impl Builder {
             return Err(BuildError::NoTerminal);
         }
         for (at, one) in self.terminals.iter().enumerate() {
+            match one.merchant {
+                Merchant::Simple(_) if one.signing.is_none() => {
+                    return Err(BuildError::NoSigning(one.merchant.terminal().as_str().into()));
+                }
+                Merchant::EasyTalk(_) if self.policy.products.easytalk.is_none() => {
+                    return Err(BuildError::NoEasyTalkSettings);
+                }
+                _ => {}
+            }
             let same = |other: &Terminal| {
                 let (a, b) = (&one.merchant, &other.merchant);
                 a.product() == b.product()
@@ -358,13 +373,17 @@ impl Inner {
         })?)
     }
 
+    /// The row of a number at whichever terminal.
     fn find(&self, number: &TransactionNumber) -> Result<Option<Row>, Error> {
+        let mut found = None;
         for terminal in &self.terminals {
-            if let Some(row) = self.known(terminal, number)? {
-                return Ok(Some(row));
+            if let Some(row) = self.known(terminal, number)?
+                && found.replace(row).is_some()
+            {
+                return Err(Error::Ambiguous { number: number.as_str().into() });
             }
         }
-        Ok(None)
+        Ok(found)
     }
 
     /// Drives to the end, or to the end of patience.

@@ -31,6 +31,7 @@
 mod call;
 mod connect;
 mod marker;
+mod message;
 mod settings;
 mod tls;
 
@@ -47,6 +48,7 @@ use ureq::http;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
 use ureq::{Agent, Proxy};
 
+pub use self::message::{CallError, CallLimits};
 pub use self::settings::{HttpSettings, SettingsError};
 
 use self::call::{Call, Stop};

@@ -1,6 +1,7 @@
 //! The transport against servers on raw sockets that misbehave on purpose.
 
 mod answers;
+mod message;
 mod permission;
 mod proxy;
 mod reuse;
