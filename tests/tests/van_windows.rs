@@ -135,10 +135,10 @@ fn windows_are_plain_pages_in_two_languages_with_everything_escaped() {
     let korean = open(&van, &url);
     let english = open(&van, &format!("{url}?lang=en"));
     assert!(
-        korean.contains("<html lang=\"ko\">") && korean.contains(">결제하기<") && korean.contains("47000원")
+        korean.contains("<html lang=\"ko\">") && korean.contains(">결제하기<") && korean.contains("47,000원")
     );
     assert!(
-        english.contains("<html lang=\"en\">") && english.contains(">Pay<") && english.contains("47000 won")
+        english.contains("<html lang=\"en\">") && english.contains(">Pay<") && english.contains("47,000 won")
     );
     for html in [&korean, &english] {
         assert!(html.contains("5월 수강료 &lt;script&gt;") && html.contains("엘리트 수학"));

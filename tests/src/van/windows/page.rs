@@ -25,8 +25,14 @@ impl Language {
     }
 }
 
-const STYLE: &str = "body{font-family:sans-serif;font-size:1.1rem;line-height:1.5;max-width:28rem;margin:0 auto;\
-padding:1rem}button{font:inherit;width:100%;min-height:3rem;margin:.3rem 0}#pay{font-weight:bold}";
+/// Korean breaks between words, and a name without a space where it must. What can be touched is 3 rem high.
+const STYLE: &str = "body{font:1.1rem/1.5 sans-serif;max-width:26rem;margin:0 auto;padding:1rem;color:#222;\
+word-break:keep-all;overflow-wrap:anywhere}h1{font-size:1.4rem;margin:.5rem 0}\
+.notice{background:#fff3cd;border-radius:.5rem;padding:.5rem .8rem;font-size:1rem}\
+.amount{font-size:1.8rem;font-weight:bold;margin:.8rem 0}\
+button{font:inherit;width:100%;min-height:3rem;margin:.3rem 0;border:1px solid #888;border-radius:.5rem;\
+background:#fff;color:inherit}#pay{font-weight:bold;border-color:#0b57d0;background:#0b57d0;color:#fff}\
+a{display:inline-block;line-height:3rem;color:#0b57d0}";
 
 /// The window with one form for each button.
 pub(super) fn html(
@@ -52,7 +58,8 @@ pub(super) fn html(
         .map(|line| format!("<p>{}</p>\n", escaped(line)))
         .collect();
     let amount = window.amount.map_or_else(String::new, |won| {
-        format!("<p><strong>{}</strong></p>\n", language.choose(&format!("{won}원"), &format!("{won} won")))
+        let won = grouped(won);
+        format!("<p class=\"amount\">{}</p>\n", language.choose(&format!("{won}원"), &format!("{won} won")))
     });
     let forms: String = posts
         .iter()
@@ -69,7 +76,8 @@ pub(super) fn html(
     format!(
         "<!DOCTYPE html>\n<html lang=\"{tag}\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<link rel=\"icon\" href=\"data:,\">\n\
-         <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n<p>{notice}</p>\n\
+         <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>{title}</h1>\n\
+         <p class=\"notice\">{notice}</p>\n\
          {shown}{amount}{forms}<p><a href=\"?lang={other}\" lang=\"{other}\">{name}</a></p>\n</body>\n</html>\n"
     )
 }
@@ -86,6 +94,19 @@ fn form(action: &str, charset: Charset, fields: &[(&'static str, String)], id: &
         escaped(action),
         charset.name()
     )
+}
+
+/// `47000` as `47,000`.
+fn grouped(won: u64) -> String {
+    let digits = won.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 fn escaped(text: &str) -> String {
