@@ -5,7 +5,10 @@ use std::{
     sync::Arc,
 };
 
-use kicc_proto::wire::sign::{Sign, SignError};
+use kicc_proto::{
+    product::Product,
+    wire::sign::{Sign, SignError},
+};
 use kicc_ureq::{
     Client,
     client::{Signing, Terminal},
@@ -13,7 +16,11 @@ use kicc_ureq::{
     journal::SqliteJournal,
 };
 
-use crate::{accept::AcceptCommand, config::Config, exit::Fail};
+use crate::{
+    accept::AcceptCommand,
+    config::{Config, ConfigError},
+    exit::Fail,
+};
 
 /// The files that most commands work with.
 #[derive(Debug, clap::Args)]
@@ -24,7 +31,7 @@ pub struct Files {
     /// The journal
     #[arg(long, value_name = "FILE")]
     pub journal: PathBuf,
-    /// The product, instead of the configuration's own
+    /// The product, instead of the configuration's own; where a command is about both, this one alone
     #[arg(long, value_name = "NAME")]
     pub product: Option<String>,
 }
@@ -34,11 +41,20 @@ impl Files {
     pub fn config(&self) -> Result<Config, Fail> {
         Ok(Config::load(&self.config, self.product.as_deref())?)
     }
+
+    /// The product that was asked for, or all that are configured.
+    pub fn products(&self, config: &Config) -> Vec<Product> {
+        match self.product {
+            Some(_) => vec![config.product],
+            None => config.products().collect(),
+        }
+    }
 }
 
-/// A client that can sign and ask the accept step.
+/// A client that can sign and ask the accept step: at the terminals of these products.
 pub fn client(
     config: &Config,
+    products: &[Product],
     journal: Arc<SqliteJournal>,
     on_approved: Option<String>,
 ) -> Result<Client, Fail> {
@@ -50,24 +66,43 @@ pub fn client(
         }
         (None, configured) => configured.clone(),
     };
-    build(config, journal, config.signer()?, accept)
+    let asks = config.policy.products.easytalk.as_ref().is_none_or(|settings| settings.status().is_some());
+    if products.contains(&Product::EasyTalk) && !asks {
+        eprintln!(
+            "kicc: warning: EasyTalkPay without status query ([easytalk] status_path is not set): an approval whose answer is \
+             lost ends with a person (R11)."
+        );
+    }
+    build(config, products, journal, |config| config.signer(), accept)
 }
 
 /// A client that only looks, or takes a person's word: it needs no secret.
-pub fn onlooker(config: &Config, journal: Arc<SqliteJournal>) -> Result<Client, Fail> {
-    build(config, journal, Arc::new(NoKey), config.accept.clone())
+pub fn onlooker(config: &Config, products: &[Product], journal: Arc<SqliteJournal>) -> Result<Client, Fail> {
+    build(config, products, journal, |_| Ok(Arc::new(NoKey)), config.accept.clone())
 }
+
+type Signer = Arc<dyn Sign + Send + Sync>;
 
 fn build(
     config: &Config,
+    products: &[Product],
     journal: Arc<SqliteJournal>,
-    signer: Arc<dyn Sign + Send + Sync>,
+    signer: impl Fn(&Config) -> Result<Signer, ConfigError>,
     accept: Option<AcceptCommand>,
 ) -> Result<Client, Fail> {
     let http = Http::new(config.http.clone()).map_err(Fail::input)?;
-    let signing = Signing { channel_id: config.channel_id.clone(), signer };
-    let terminal = Terminal { merchant: config.product_merchant(), signing: Some(signing) };
-    let mut builder = Client::builder(http, journal).policy(config.policy.clone()).terminal(terminal);
+    let mut builder = Client::builder(http, journal).policy(config.policy.clone());
+    for product in products {
+        let signing = match (*product, &config.simple) {
+            (Product::Simple, Some(simple)) => {
+                Some(Signing { channel_id: simple.channel_id.clone(), signer: signer(config)? })
+            }
+            _ => None,
+        };
+        if let Some(merchant) = config.merchant(*product) {
+            builder = builder.terminal(Terminal { merchant, signing });
+        }
+    }
     if let Some(accept) = accept {
         builder = builder.accept_step(accept);
     }

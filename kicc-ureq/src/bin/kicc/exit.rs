@@ -30,6 +30,10 @@ impl Exit {
     pub const NOT_ATTEMPTED: Exit = Exit(21);
     /// The refund needs an operator.
     pub const REFUND_NEEDS_OPERATOR: Exit = Exit(23);
+    /// A registration was refused.
+    pub const REGISTRATION_REFUSED: Exit = Exit(30);
+    /// A registration was not sent, or not answered.
+    pub const REGISTRATION_UNANSWERED: Exit = Exit(31);
     /// The journal or the output could not be read or written.
     pub const INPUT_OUTPUT: Exit = Exit(74);
     /// Something is still open: left to recovery, or in another worker's hands.

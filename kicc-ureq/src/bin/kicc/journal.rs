@@ -265,7 +265,7 @@ fn show(args: &ShowArgs) -> Result<Exit, Fail> {
 fn resolve(args: &ResolveArgs) -> Result<Exit, Fail> {
     let config = args.files.config()?;
     let journal = client::existing_journal(&args.files.journal)?;
-    let client = client::onlooker(&config, Arc::clone(&journal))?;
+    let client = client::onlooker(&config, &args.files.products(&config), Arc::clone(&journal))?;
     let resolution = Resolution { charged: args.charged == YesNo::Yes, note: args.note.as_str().into() };
     let progress = client.resolve(&args.number, resolution)?.map_err(Fail::input)?;
     let mut out = io::stdout();

@@ -7,11 +7,13 @@ mod config;
 mod exit;
 mod journal;
 mod keys;
+mod lines;
 mod orders;
 mod pay;
 mod printer;
 mod recover;
 mod refund;
+mod register;
 mod report;
 mod result;
 mod sandbox;
@@ -35,6 +37,8 @@ use crate::exit::Fail;
 #[derive(Debug, Parser)]
 #[command(name = "kicc", version, after_long_help = EXIT_CODES)]
 enum Cli {
+    /// Open the windows in which customers pay or authenticate
+    Register(register::Args),
     /// Pay orders
     Pay(pay::Args),
     /// Give the money of an approval back
@@ -66,11 +70,14 @@ Exit codes; the highest counts:
   20  the refund was refused: still charged
   21  the refund was not attempted: still charged
   23  the refund needs an operator
+  30  a registration was refused; no money moved
+  31  a registration was not sent or not answered; no money moved: register again under a new number
   74  the journal or the output cannot be read or written
   75  something is still open: `kicc recover` goes on with it";
 
 fn main() -> ExitCode {
     let done = match Cli::parse() {
+        Cli::Register(args) => register::run(&args),
         Cli::Pay(args) => pay::run(&args),
         Cli::Refund(args) => refund::run(&args),
         Cli::Recover(args) => recover::run(&args),

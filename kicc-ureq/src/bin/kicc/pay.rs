@@ -19,7 +19,8 @@ use kicc_ureq::{Client, Error, Open, Progress};
 use crate::{
     client::{self, Files},
     exit::{Exit, Fail},
-    orders::{BadLine, Numbered, Reader},
+    lines::BadLine,
+    orders::{Numbered, Reader},
     printer::Printer,
     result::Format,
     signals,
@@ -81,8 +82,7 @@ pub enum Event {
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Exit, Fail> {
     let config = args.files.config()?;
-    let reader =
-        Reader { signer: config.signer()?, cipher: config.cipher()?, long_numbers: args.long_numbers };
+    let reader = Reader::new(&config, args.long_numbers)?;
     let input = open(&args.orders)?;
     let (jobs, total) = if args.stream {
         (stream(reader, input, args.concurrency), None)
@@ -92,7 +92,7 @@ pub fn run(args: &Args) -> Result<Exit, Fail> {
         (queue(orders), Some(total))
     };
     let journal = client::open_journal(&args.files.journal)?;
-    let client = client::client(&config, Arc::clone(&journal), args.on_approved.clone())?;
+    let client = client::client(&config, &[config.product], Arc::clone(&journal), args.on_approved.clone())?;
     let stopping = Arc::new(AtomicBool::new(false));
     let (stopped, stopped_client) = (Arc::clone(&stopping), client.clone());
     signals::on_stop(move || {
@@ -111,7 +111,8 @@ pub fn run(args: &Args) -> Result<Exit, Fail> {
     Ok(printer.finish())
 }
 
-fn open(path: &Path) -> Result<Box<dyn BufRead + Send>, Fail> {
+/// The orders' file, or standard input.
+pub fn open(path: &Path) -> Result<Box<dyn BufRead + Send>, Fail> {
     if path.as_os_str() == "-" {
         return Ok(Box::new(BufReader::new(io::stdin())));
     }
@@ -121,13 +122,16 @@ fn open(path: &Path) -> Result<Box<dyn BufRead + Send>, Fail> {
 
 /// All orders, or every bad line on standard error.
 fn whole(reader: &Reader, input: impl BufRead) -> Result<Vec<Numbered>, Fail> {
-    reader.all(input)?.map_err(|bad| {
-        for BadLine { line, number, why } in &bad {
-            let number = number.as_deref().map(|number| format!("{number:?}: ")).unwrap_or_default();
-            eprintln!("kicc: line {line}: {number}{why}");
-        }
-        Fail::input(format!("lines that cannot be used: {}; nothing was sent", bad.len()))
-    })
+    reader.all(input)?.map_err(|bad| refuse(&bad))
+}
+
+/// Names every bad line on standard error.
+pub fn refuse(bad: &[BadLine]) -> Fail {
+    for BadLine { line, number, why } in bad {
+        let number = number.as_deref().map(|number| format!("{number:?}: ")).unwrap_or_default();
+        eprintln!("kicc: line {line}: {number}{why}");
+    }
+    Fail::input(format!("lines that cannot be used: {}; nothing was sent", bad.len()))
 }
 
 fn queue(orders: Vec<Numbered>) -> Receiver<Job> {

@@ -8,7 +8,7 @@ use kicc_ureq::{Error, Progress, Settled};
 
 use crate::{
     exit::Exit,
-    orders::BadLine,
+    lines::BadLine,
     pay::Event,
     result::{self, ErrorLine, Format, Told},
     times,

@@ -46,7 +46,12 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<Exit, Fail> {
     let config = args.files.config()?;
     let journal = client::open_journal(&args.files.journal)?;
-    let client = client::client(&config, Arc::clone(&journal), args.on_approved.clone())?;
+    let client = client::client(
+        &config,
+        &args.files.products(&config),
+        Arc::clone(&journal),
+        args.on_approved.clone(),
+    )?;
     let stopped = client.clone();
     signals::on_stop(move || {
         eprintln!("kicc: stopping: what is under way finishes its exchange; a second signal ends at once");

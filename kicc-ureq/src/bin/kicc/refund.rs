@@ -29,7 +29,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<Exit, Fail> {
     let config = args.files.config()?;
     let journal = client::existing_journal(&args.files.journal)?;
-    let client = client::client(&config, Arc::clone(&journal), None)?;
+    let client = client::client(&config, &args.files.products(&config), Arc::clone(&journal), None)?;
     let stopped = client.clone();
     signals::on_stop(move || stopped.stop())?;
     let progress = client.refund(&args.number)?;

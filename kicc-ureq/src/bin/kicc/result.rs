@@ -89,6 +89,12 @@ pub struct ApprovalLine<'a> {
     approval_date: Option<&'a str>,
     approval_time: Option<&'a str>,
     van_number: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    van_serial: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payment_method: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    instalment: Option<&'a str>,
     issuer_code: Option<&'a str>,
     issuer_name: Option<&'a str>,
     acquirer_code: Option<&'a str>,
@@ -356,6 +362,9 @@ impl<'a> ApprovalLine<'a> {
             approval_date: date,
             approval_time: time,
             van_number: approval.van_number.as_deref(),
+            van_serial: approval.van_serial.as_deref(),
+            payment_method: approval.payment_method.as_deref(),
+            instalment: approval.instalment.as_deref(),
             issuer_code: approval.issuer_code.as_deref(),
             issuer_name: approval.issuer_name.as_deref(),
             acquirer_code: approval.acquirer_code.as_deref(),

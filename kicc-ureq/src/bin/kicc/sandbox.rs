@@ -8,13 +8,14 @@ use std::{
     time::Duration,
 };
 
+use kicc_proto::{codes::ResultCode, wire::call::RequestAuthorization};
 use kicc_testkit::van::{
     FaultRule, SeededFaults, Van, VanConfig,
-    faults::{self, Stage},
+    faults::{self, Product, Stage},
 };
 
 use crate::{
-    config::Config,
+    config::{Config, Simple},
     exit::{Exit, Fail},
     signals,
 };
@@ -75,14 +76,29 @@ pub fn run(args: &Args) -> Result<Exit, Fail> {
     Ok(Exit::DONE)
 }
 
+/// Only this merchant's ids, its key and its codes. Token keys are taken as they come, also made-up ones.
 fn merchant(van: &mut VanConfig, config: &Config) -> Result<(), Fail> {
-    let key = config.secret_key()?;
-    let key = std::str::from_utf8(key.expose()).map_err(Fail::input)?;
-    van.secret_key = key.into();
-    van.channel_id = config.channel_id.to_string();
-    van.terminal_id = Some(config.merchant.terminal_id.to_string());
-    van.service_id = Some(config.merchant.service_id.to_string());
-    van.business_number = Some(config.merchant.business_number.to_string());
+    if let Some(Simple { merchant, channel_id, .. }) = &config.simple {
+        let key = config.secret_key()?;
+        van.secret_key = std::str::from_utf8(key.expose()).map_err(Fail::input)?.into();
+        van.channel_id = channel_id.to_string();
+        van.terminal_id = Some(merchant.terminal_id.to_string());
+        van.service_id = Some(merchant.service_id.to_string());
+        van.business_number = Some(merchant.business_number.to_string());
+    }
+    if let Some(merchant) = &config.easytalk {
+        van.easytalk.terminal_id = Some(merchant.van_terminal_id.to_string());
+    }
+    if let Some(settings) = &config.policy.products.easytalk {
+        van.easytalk.basic_authorization = settings.request_authorization() == RequestAuthorization::Basic;
+        if let Some(status) = settings.status() {
+            van.easytalk.status_path = status.path().into();
+            van.easytalk.status_date_field = status.date_field().into();
+            set(&mut van.easytalk.not_found_code, status.not_found_codes());
+        }
+    }
+    set(&mut van.duplicate_code, &config.codes.duplicate);
+    set(&mut van.duplicate_code, &config.duplicate_codes);
     van.nothing_to_void_code = config.codes.nothing_to_void.first().map(ToString::to_string);
     van.already_voided_code = config.codes.already_voided.first().map(ToString::to_string);
     // Inside the client's quiet period, which may have been shortened for a test.
@@ -90,21 +106,37 @@ fn merchant(van: &mut VanConfig, config: &Config) -> Result<(), Fail> {
     Ok(())
 }
 
+/// The first of several codes is the one that the VAN says.
+fn set(code: &mut String, configured: &[ResultCode]) {
+    if let Some(first) = configured.first() {
+        *code = first.to_string();
+    }
+}
+
 /// The sandbox's defaults and the table of its faults.
 fn help() -> String {
     let defaults = VanConfig::default();
     let mut text = format!(
-        "Without --config it takes every terminal, service and business number, and requests that are signed by channel \
-         {} with the key `sandbox-secret-key`.\n\nGET /ledger shows its books, GET /counts what it counted; POST \
-         /disagreements compares its books with yours.\n\nFaults, by name (in a rule: fault=NAME or fault=NAME+RESCUE), \
-         by the beginning of an order's number, or by the last four digits of its amount:\n",
-        defaults.channel_id
+        "Without --config it takes every terminal, service and business number; Simple Payment's requests are signed by \
+         channel {} with the key `sandbox-secret-key`, EasyTalkPay's `cert_control_no` may be made up as `W<won>-<order \
+         number>`, its status query is {} with the date in `{}`, {} says that there is no such transaction, and {} that a \
+         number was used before.\n\nGET /ledger shows its books, GET /counts what it counted; POST /disagreements \
+         compares its books with yours.\n\nFaults, by name (in a rule: fault=NAME or fault=NAME+RESCUE), by the beginning of \
+         an order's number, or by the last four digits of its amount:\n",
+        defaults.channel_id,
+        defaults.easytalk.status_path,
+        defaults.easytalk.status_date_field,
+        defaults.easytalk.not_found_code,
+        defaults.duplicate_code
     );
-    for row in faults::table().filter(|row| row.stage != Stage::Door) {
-        let marker = row.marker().unwrap_or_default();
-        let magic = row.magic().map(|magic| magic.to_string()).unwrap_or_default();
-        text +=
-            &format!("  {:<22} {marker:<14} {magic:<5} {:<15} {}\n", row.name, row.end.as_str(), row.what);
+    for (product, title) in [(Product::Simple, "Simple Payment"), (Product::EasyTalk, "EasyTalkPay")] {
+        text += &format!("\n{title}\n");
+        for row in faults::table_of(product).filter(|row| row.stage != Stage::Door) {
+            let marker = row.marker().unwrap_or_default();
+            let magic = row.magic().map(|magic| magic.to_string()).unwrap_or_default();
+            let end = row.end.as_str();
+            text += &format!("  {:<22} {marker:<14} {magic:<5} {end:<15} {}\n", row.name, row.what);
+        }
     }
     text
 }

@@ -26,7 +26,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<Exit, Fail> {
     let config = args.files.config()?;
     let journal = client::existing_journal(&args.files.journal)?;
-    let client = client::onlooker(&config, Arc::clone(&journal))?;
+    let client = client::onlooker(&config, &args.files.products(&config), Arc::clone(&journal))?;
     let codes = &config.policy.codes;
     let (mut out, number) = (io::stdout(), args.number.as_str());
     let Some(progress) = client.outcome(&args.number)? else {
@@ -35,9 +35,11 @@ pub fn run(args: &Args) -> Result<Exit, Fail> {
         return Ok(Exit::BAD_INPUT);
     };
     Told::progress(&progress, number, codes).write(args.output, &mut out)?;
-    for refund in journal.refunds(&config.key(args.number.clone()))? {
-        if let Some(refund) = client.outcome(&refund.key.number)? {
-            Told::progress(&refund, number, codes).write(args.output, &mut out)?;
+    for merchant in args.files.products(&config).into_iter().filter_map(|product| config.merchant(product)) {
+        for refund in journal.refunds(&merchant.key(args.number.clone()))? {
+            if let Some(refund) = client.outcome(&refund.key.number)? {
+                Told::progress(&refund, number, codes).write(args.output, &mut out)?;
+            }
         }
     }
     out.flush()?;

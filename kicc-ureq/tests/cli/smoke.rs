@@ -1,113 +1,14 @@
-//! The `kicc` command from the outside: each subcommand once, against an embedded VAN.
+//! Each subcommand once.
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader, Read as _, Write as _},
-    path::PathBuf,
-    process::{Child, Command, Output, Stdio},
-    time::{Duration, Instant},
+    io::{BufRead as _, BufReader, Write as _},
+    process::Stdio,
 };
 
-use kicc_testkit::van::{Van, VanConfig};
 use serde_json::Value;
-use tempfile::TempDir;
 
-const SECRET: &str = "SECRET_THAT_NOBODY_SEES";
-const TOKEN: &str = "TOKEN_THAT_NOBODY_SEES";
-
-/// A shop with a VAN of its own.
-struct Shop {
-    van: Van,
-    folder: TempDir,
-}
-
-impl Shop {
-    fn new() -> Shop {
-        Self::with("")
-    }
-
-    /// `policy`: further lines of that section.
-    fn with(policy: &str) -> Shop {
-        let van = Van::start(VanConfig {
-            late: Duration::from_millis(100),
-            secret_key: SECRET.into(),
-            ..VanConfig::default()
-        })
-        .unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let config = format!(
-            "environment = \"test\"\nbase_url = \"{}\"\n[merchant]\nterminal_id = \"T123456789\"\nservice_id = \
-             \"SVC_SIMPLE\"\nbusiness_number = \"1234567890\"\nchannel_id = \"CH_A1B2C3D4\"\n[secrets]\nsecret_key = {{ env = \
-             \"KICC_SECRET_KEY\" }}\n[policy]\nanswer_timeout = \"400ms\"\nquiet_period = \"400ms\"\nbackoff = {{ first = \
-             \"20ms\", cap = \"200ms\" }}\n{policy}\n",
-            van.base_url()
-        );
-        fs::write(folder.path().join("kicc.toml"), config).unwrap();
-        Shop { van, folder }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn command(&self, words: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kicc"));
-        command.args(words.split_whitespace()).current_dir(self.folder.path()).env("KICC_SECRET_KEY", SECRET);
-        command
-    }
-
-    /// Runs `kicc WORDS`; whatever it prints, no secret is in it (R23).
-    fn kicc(&self, words: &str) -> Ran {
-        Ran::new(self.command(words).output().unwrap())
-    }
-
-    fn pay(&self, more: &str) -> Ran {
-        self.kicc(&format!("pay --config kicc.toml --journal j --orders orders --output json {more}"))
-    }
-
-    fn orders(&self, numbers: &[&str]) {
-        fs::write(self.path("orders"), numbers.iter().map(|number| order(number)).collect::<String>())
-            .unwrap();
-    }
-}
-
-fn order(number: &str) -> String {
-    format!("{{\"number\":\"{number}\",\"amount\":52000,\"vat\":4727,\"token_key\":\"{TOKEN}\"}}\n")
-}
-
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
-}
-
-impl Ran {
-    fn new(output: Output) -> Ran {
-        let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
-        for secret in [SECRET, TOKEN] {
-            assert!(!out.contains(secret) && !err.contains(secret), "a secret was printed:\n{out}\n{err}");
-        }
-        Ran { code: output.status.code(), out, err }
-    }
-
-    fn lines(&self) -> Vec<Value> {
-        self.out
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{}", self.out)))
-            .collect()
-    }
-
-    fn line(&self, number: &str) -> Value {
-        let line = self.lines().into_iter().find(|line| line["number"] == number);
-        line.unwrap_or_else(|| panic!("no line of {number}\n{}{}", self.out, self.err))
-    }
-
-    #[track_caller]
-    fn ends(self, code: i32) -> Ran {
-        assert_eq!(self.code, Some(code), "\n{}{}", self.out, self.err);
-        self
-    }
-}
+use crate::shop::{Ran, Shop, listening, order, signal, spawn, wait_for, wait_until};
 
 /// R3: a finished file sends nothing when it is run again, and prints the same outcomes with `repeat`.
 #[test]
@@ -308,26 +209,17 @@ fn r24_a_restored_journal_wants_a_new_prefix() {
 #[test]
 fn the_sandbox_serves_the_merchant_of_a_configuration() {
     let shop = Shop::new();
-    let mut sandbox = shop
-        .command("sandbox --listen 127.0.0.1:0 --config kicc.toml --faults")
-        .args(["number=F* fault=decline"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut line = String::new();
-    BufReader::new(sandbox.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
-    let url = line.trim().strip_prefix("listening on ").unwrap();
-    let config = fs::read_to_string(shop.path("kicc.toml")).unwrap();
-    fs::write(shop.path("kicc.toml"), config.replace(&shop.van.base_url(), url)).unwrap();
+    let mut command = shop.command("sandbox --listen 127.0.0.1:0 --config kicc.toml --faults");
+    command.arg("number=F* fault=decline");
+    let mut sandbox = spawn(command);
+    let url = listening(&mut sandbox);
+    shop.change_config(|config| config.replace(&shop.van.base_url(), &url));
     shop.orders(&["A1", "F1"]);
     let ran = shop.pay("").ends(10);
     assert_eq!(ran.line("F1")["outcome"], "declined");
     signal(&sandbox, "TERM");
-    assert_eq!(sandbox.wait().unwrap().code(), Some(0));
-    let mut last = String::new();
-    sandbox.stderr.unwrap().read_to_string(&mut last).unwrap();
-    assert!(last.contains("violations of the protocol: 0"), "{last}");
+    let ended = Ran::new(sandbox.wait_with_output().unwrap()).ends(0);
+    assert!(ended.err.contains("violations of the protocol: 0"), "{}", ended.err);
     assert!(shop.kicc("sandbox --help").ends(0).out.contains("Xhanga-"));
 }
 
@@ -336,28 +228,4 @@ fn a_small_storm_agrees() {
     let shop = Shop::new();
     let ran = shop.kicc("storm --orders 16 --scale 60").ends(0);
     assert!(ran.out.contains("0 lost, 0 doubled, 0 for a person"), "{}", ran.out);
-}
-
-fn spawn(mut command: Command) -> Child {
-    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-}
-
-fn signal(child: &Child, name: &str) {
-    let sent = Command::new("kill").args(["-s", name, &child.id().to_string()]).status().unwrap();
-    assert!(sent.success());
-}
-
-fn wait_until(done: impl Fn() -> bool) {
-    wait_for(|| done().then_some(()));
-}
-
-fn wait_for<T>(look: impl Fn() -> Option<T>) -> T {
-    let end = Instant::now() + Duration::from_secs(20);
-    loop {
-        if let Some(found) = look() {
-            return found;
-        }
-        assert!(Instant::now() < end, "waited in vain");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }

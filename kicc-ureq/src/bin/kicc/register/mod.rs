@@ -1,0 +1,154 @@
+//! `kicc register`: opens the windows in which customers pay or authenticate.
+
+mod easytalk;
+mod simple;
+
+use std::{
+    io::{self, BufRead, Write as _},
+    path::PathBuf,
+};
+
+use kicc_proto::{
+    product::Product,
+    values::{Invalid, ReturnUrl, TransactionNumber},
+    wire::call::Registration,
+};
+use kicc_ureq::{
+    client::Clock,
+    http::{CallError, CallLimits, Http, HttpSettings},
+};
+use serde::Serialize;
+
+use crate::{
+    config::Config,
+    exit::{Exit, Fail},
+    lines::{self, BadLine, Fields, plain},
+    pay,
+    result::{self, ErrorLine, Format},
+};
+
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = LINES)]
+pub struct Args {
+    /// The configuration, a TOML file
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// The product, instead of the configuration's own
+    #[arg(long, value_name = "NAME")]
+    product: Option<String>,
+    /// One order per line as JSON; `-` is standard input
+    #[arg(long, value_name = "FILE|-")]
+    orders: PathBuf,
+    /// How results are written
+    #[arg(long, value_enum, default_value = "text")]
+    output: Format,
+}
+
+const LINES: &str = "\
+The fields of a line, all texts but `amount` and `tax`, which are won; [..] may be left out:
+  easytalk  number, order_number, amount, tax, product_name, merchant_name, return_url, [business_number],
+            [complete_url], [notice]
+  simple    number, order_number, customer_key, virtual_number, payment_method, card_code, return_url, [parameter]
+
+`number` is this registration's own (shopTransactionId), not the one under which `kicc pay` will approve. To a gateway on
+this machine, `return_url` may be plain http to this machine.";
+
+/// What stays the same for all lines.
+struct Desk<'a> {
+    config: &'a Config,
+    clock: Clock,
+    /// Whether the gateway is on this machine: then a window may return there by plain http.
+    is_loopback: bool,
+}
+
+/// A registration that was checked.
+struct Ready {
+    number: TransactionNumber,
+    order_number: String,
+    registration: Registration,
+}
+
+/// A window, to be opened in the customer's browser.
+#[derive(Serialize)]
+struct Window<'a> {
+    number: &'a str,
+    order_number: &'a str,
+    window: &'a str,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<Exit, Fail> {
+    let config = Config::load(&args.config, args.product.as_deref())?;
+    let (host, read): (&HttpSettings, Read) = match config.product {
+        Product::Simple => (&config.auth_http, |desk, input| whole(input, |line| simple::ready(line, desk))),
+        Product::EasyTalk => (&config.http, |desk, input| whole(input, |line| easytalk::ready(line, desk))),
+    };
+    let http = Http::new(host.clone()).map_err(Fail::input)?;
+    let desk = Desk { config: &config, clock: Clock::new(), is_loopback: http.is_loopback() };
+    let ready = read(&desk, pay::open(&args.orders)?)?;
+    let limits = CallLimits {
+        send_within: std::time::Duration::from_millis(config.policy.send_by.0),
+        answer_within: std::time::Duration::from_millis(config.policy.answer_timeout.0),
+    };
+    let (mut out, mut worst) = (io::stdout(), Exit::DONE);
+    for Ready { number, order_number, registration } in ready {
+        let number = number.as_str();
+        match http.call(&registration, limits) {
+            Ok(page) => {
+                let window = Window { number, order_number: &order_number, window: page.as_str() };
+                match args.output {
+                    Format::Json => result::json(&window, &mut out)?,
+                    Format::Text => writeln!(out, "{order_number:<20}  {}", window.window)?,
+                }
+            }
+            Err(error) => {
+                worst = worst.max(exit(&error));
+                let line = ErrorLine { line: None, number: Some(number), error: error.to_string() };
+                line.write(args.output, &mut out)?;
+            }
+        }
+        out.flush()?;
+    }
+    Ok(worst)
+}
+
+type Read = fn(&Desk<'_>, Box<dyn BufRead + Send>) -> Result<Vec<Ready>, Fail>;
+
+/// All lines, or every bad one on standard error.
+fn whole<L: Fields>(
+    input: impl BufRead,
+    ready: impl Fn(&L) -> Result<Ready, String>,
+) -> Result<Vec<Ready>, Fail> {
+    let (mut all, mut bad) = (Vec::<Ready>::new(), Vec::new());
+    lines::each(input, ready, |read| {
+        match read {
+            Ok((line, _, ready)) if all.iter().any(|earlier| earlier.number == ready.number) => {
+                let number = Some(ready.number.to_string());
+                bad.push(BadLine { line, number, why: "number: stands in an earlier line".into() });
+            }
+            Ok((_, _, ready)) => all.push(ready),
+            Err(line) => bad.push(line),
+        }
+        true
+    })?;
+    if bad.is_empty() { Ok(all) } else { Err(pay::refuse(&bad)) }
+}
+
+impl Desk<'_> {
+    fn return_url(&self, text: &str) -> Result<ReturnUrl, Invalid> {
+        if self.is_loopback { ReturnUrl::for_tests(text) } else { ReturnUrl::new(text) }
+    }
+}
+
+fn number(text: &str) -> Result<TransactionNumber, String> {
+    TransactionNumber::new_long(text).map_err(plain)
+}
+
+fn exit(error: &CallError) -> Exit {
+    match error {
+        CallError::Refused(_) => Exit::REGISTRATION_REFUSED,
+        CallError::NotSent(_) | CallError::NoAnswer(_) | CallError::Unclear(_) => {
+            Exit::REGISTRATION_UNANSWERED
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The `kicc` command from the outside, against an embedded VAN.
+
+mod products;
+mod shop;
+mod smoke;
