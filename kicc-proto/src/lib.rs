@@ -10,7 +10,7 @@
 //!
 //! Where things live: [`values`] (what goes on the wire, checked once), [`wire`] (one exchange as data,
 //! signing), [`simple`] and [`easytalk`] (each product's messages), [`flow`] (what to do next), [`journal`] (the record and
-//! the contract of the store), [`codes`] (tables with Korean and English text).
+//! the contract of the store), [`codes`] (tables with Korean and English text), [`client`] (what the adapters' clients share).
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -18,6 +18,7 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+pub mod client;
 pub mod codes;
 pub mod easytalk;
 pub mod flow;

@@ -307,6 +307,18 @@ pub enum Admission {
     None,
 }
 
+impl Admission {
+    /// Whether a number that is not known yet may be used.
+    #[must_use]
+    pub fn takes(&self, number: &TransactionNumber) -> bool {
+        match self {
+            Admission::Any => true,
+            Admission::Prefix(prefix) => number.as_str().starts_with(&**prefix),
+            Admission::None => false,
+        }
+    }
+}
+
 /// The contract of a journal, blocking form. The async form has the same names.
 ///
 /// A journal is shared by threads and, where it is a file or a server, by processes and machines.

@@ -8,13 +8,7 @@ use kicc_proto::{
     wire::{RequestBuffer, sign::Nonce},
 };
 
-use super::{
-    Error, Inner, Progress, Terminal, accept,
-    accept::{Answer, Question},
-    clock,
-    keeper::Lease,
-    trace::event,
-};
+use super::{Answer, Error, Inner, Progress, Question, Terminal, accept, clock, keeper::Lease, trace::event};
 use crate::http::{Limits, MaySend};
 
 /// Where a drive stopped.
@@ -145,24 +139,19 @@ impl Inner {
         let Some(step) = &self.accept else { return settle.accept(self.clock.now()) };
         let answer = {
             let _lease = self.keeper.keep(settle.key(), settle.token());
-            accept::ask(&**step, &question(settle.record(), settle.approval()))
+            accept::ask(&**step, &Question::of_settle(&settle))
         };
         event!(DEBUG, number = %settle.key().number, answer = ?answer, "the accept step answered");
-        decide(settle, answer, self)
+        answer.settle(settle, self.clock.now())
     }
 
     fn ask_books(&self, ask: AskBooks) -> Step {
         let Some(step) = &self.accept else { return ask.nobody_to_ask(self.clock.now()) };
         let answer = {
             let _lease = self.keeper.keep(ask.key(), ask.token());
-            accept::ask(&**step, &question(ask.record(), None))
+            accept::ask(&**step, &Question::of_books(&ask))
         };
-        let now = self.clock.now();
-        match answer {
-            Answer::Held => ask.held(now),
-            Answer::NotHeld => ask.not_held(now),
-            Answer::CannotTell => ask.cannot_tell(now),
-        }
+        answer.books(ask, self.clock.now())
     }
 }
 
@@ -172,19 +161,6 @@ pub(super) enum Advance {
     Settle(Settle),
     Wait(Wait, Instant),
     Done(Done),
-}
-
-fn question<'a>(record: &'a Record, approval: Option<&'a Approval>) -> Question<'a> {
-    Question { key: &record.key, amount: &record.amount, approval, record }
-}
-
-fn decide(settle: Settle, answer: Answer, inner: &Inner) -> Step {
-    let now = inner.clock.now();
-    match answer {
-        Answer::Held => settle.accept(now),
-        Answer::NotHeld => settle.refuse(now),
-        Answer::CannotTell => settle.cannot_tell(now),
-    }
 }
 
 /// What [`Client::begin`](super::Client::begin) gives back.
@@ -253,10 +229,10 @@ impl Undecided {
     fn decide(mut self, answer: Answer) -> Result<Progress, Error> {
         match self.settle.take() {
             Some(settle) => {
-                let step = decide(settle, answer, &self.inner);
+                let step = answer.settle(settle, self.inner.clock.now());
                 self.inner.progress(&self.terminal, step, self.inner.patience_end())
             }
-            None => Err(Error::Unknown { number: self.key.number.as_str().into() }),
+            None => Err(Error::unknown(&self.key.number)),
         }
     }
 }

@@ -3,7 +3,6 @@
 mod accept;
 mod clock;
 mod drive;
-mod error;
 mod keeper;
 mod limit;
 mod progress;
@@ -20,19 +19,20 @@ use std::{
 };
 
 use kicc_proto::{
-    flow::{Driver, Ended, Opening, Policy, Step, Verdict, policy::PolicyError, resume},
-    journal::{Admission, Claim, Claimed, Force, Journal, Key, Row, record::Record},
-    product::{Credentials, Merchant, Order},
-    values::{ChannelId, TransactionNumber},
-    wire::sign::Sign,
+    client::{Concluded, Found, Terminals},
+    flow::{Driver, Opening, Policy, Step, resume},
+    journal::{Claim, Claimed, Force, Journal, Key, Row},
+    product::Order,
+    values::TransactionNumber,
 };
 
+pub use kicc_proto::client::{Answer, BuildError, End, Error, Open, OpenReason, Question, Signing, Terminal};
+
 pub use self::{
-    accept::{AcceptStep, Answer, Question},
+    accept::AcceptStep,
     clock::Clock,
     drive::{Begun, Undecided},
-    error::Error,
-    progress::{Open, OpenReason, Progress, Settled},
+    progress::{Progress, Settled},
     recover::{Recovery, Report},
 };
 use self::{
@@ -41,33 +41,6 @@ use self::{
     limit::Slots,
 };
 use crate::http::Http;
-
-/// A merchant's terminal, and what makes the gateway believe its requests.
-#[derive(Clone)]
-pub struct Terminal {
-    /// The ids in every message.
-    pub merchant: Merchant,
-    /// The key that signs for it, where the product wants one: Simple Payment does, EasyTalkPay does not.
-    pub signing: Option<Signing>,
-}
-
-/// The channel of the signature headers (spec A.2), and who signs.
-#[derive(Clone)]
-pub struct Signing {
-    /// `X-KICC-ChannelId`.
-    pub channel_id: ChannelId,
-    /// The key, wherever it lives.
-    pub signer: Arc<dyn Sign + Send + Sync>,
-}
-
-impl Terminal {
-    fn credentials(&self) -> Credentials<'_> {
-        match &self.signing {
-            Some(Signing { channel_id, signer }) => Credentials::Signature { channel_id, signer: &**signer },
-            None => Credentials::None,
-        }
-    }
-}
 
 /// A client: cheap to clone, shared by threads.
 #[derive(Clone)]
@@ -79,7 +52,7 @@ pub(crate) struct Inner {
     http: Http,
     journal: Arc<dyn Journal>,
     driver: Driver,
-    terminals: Vec<Terminal>,
+    terminals: Terminals,
     accept: Option<Arc<dyn AcceptStep>>,
     patience: Option<Duration>,
     clock: Clock,
@@ -97,26 +70,6 @@ pub struct Builder {
     terminals: Vec<Terminal>,
     accept: Option<Arc<dyn AcceptStep>>,
     patience: Option<Duration>,
-}
-
-/// Why a client was not made.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BuildError {
-    /// The policy.
-    #[error(transparent)]
-    Policy(#[from] PolicyError),
-    /// Without a terminal there is nothing to sell at.
-    #[error("no terminal was given")]
-    NoTerminal,
-    /// Two terminals with the same environment, product and id.
-    #[error("terminal {0} was given twice")]
-    TerminalTwice(Box<str>),
-    /// An EasyTalkPay terminal, and a policy that does not say whether there is a status query (R11).
-    #[error("the policy says nothing of EasyTalkPay: whether there is a status query must be said")]
-    NoEasyTalkSettings,
-    /// A Simple Payment terminal without a key: none of its requests could be signed (spec A.2).
-    #[error("terminal {0} has nothing to sign with")]
-    NoSigning(Box<str>),
 }
 
 impl Builder {
@@ -155,30 +108,7 @@ impl Builder {
     /// # Errors
     /// [`BuildError`]; times that are unsafe against a real gateway are refused unless the base URL is loopback.
     pub fn build(self) -> Result<Client, BuildError> {
-        self.policy.check(self.http.is_loopback())?;
-        if self.terminals.is_empty() {
-            return Err(BuildError::NoTerminal);
-        }
-        for (at, one) in self.terminals.iter().enumerate() {
-            match one.merchant {
-                Merchant::Simple(_) if one.signing.is_none() => {
-                    return Err(BuildError::NoSigning(one.merchant.terminal().as_str().into()));
-                }
-                Merchant::EasyTalk(_) if self.policy.products.easytalk.is_none() => {
-                    return Err(BuildError::NoEasyTalkSettings);
-                }
-                _ => {}
-            }
-            let same = |other: &Terminal| {
-                let (a, b) = (&one.merchant, &other.merchant);
-                a.product() == b.product()
-                    && a.environment() == b.environment()
-                    && a.terminal() == b.terminal()
-            };
-            if self.terminals[..at].iter().any(same) {
-                return Err(BuildError::TerminalTwice(one.merchant.terminal().as_str().into()));
-            }
-        }
+        let terminals = Terminals::new(self.terminals, &self.policy, self.http.is_loopback())?;
         let slots = Slots::new(self.policy.rescues_in_flight);
         let clock = Clock::new();
         let keeper = Keeper::new(Arc::clone(&self.journal), clock, self.policy.lease);
@@ -191,7 +121,7 @@ impl Builder {
                 },
                 http: self.http,
                 journal: self.journal,
-                terminals: self.terminals,
+                terminals,
                 accept: self.accept,
                 patience: self.patience,
                 clock,
@@ -223,7 +153,7 @@ impl Client {
     /// # Errors
     /// [`Error`]: this call sent nothing.
     pub fn approve(&self, order: &impl Order) -> Result<Progress, Error> {
-        let terminal = self.inner.terminal_for(order)?;
+        let terminal = self.inner.terminals.of_product(order.product()).ok_or(Error::NoTerminal)?;
         self.approve_at(terminal.merchant.terminal().as_str(), order)
     }
 
@@ -232,7 +162,7 @@ impl Client {
     /// # Errors
     /// [`Error`]: this call sent nothing.
     pub fn approve_at(&self, terminal: &str, order: &impl Order) -> Result<Progress, Error> {
-        let terminal = self.inner.terminal_named(terminal, order)?;
+        let terminal = self.inner.terminals.named(order.product(), terminal).ok_or(Error::NoTerminal)?;
         let step = self.inner.open(terminal, order, self.inner.driver.accept_step)?;
         self.inner.progress(terminal, step, self.inner.patience_end())
     }
@@ -244,7 +174,7 @@ impl Client {
     /// # Errors
     /// [`Error`]: this call sent nothing.
     pub fn begin(&self, order: &impl Order) -> Result<Begun, Error> {
-        let terminal = self.inner.terminal_for(order)?;
+        let terminal = self.inner.terminals.of_product(order.product()).ok_or(Error::NoTerminal)?;
         let step = self.inner.open(terminal, order, true)?;
         let end = self.inner.patience_end();
         match self.inner.drive(terminal, step, end, StandBy::Decision) {
@@ -272,8 +202,7 @@ impl Client {
     /// # Errors
     /// When the number is not known, or the journal cannot be read.
     pub fn wait(&self, number: &TransactionNumber, limit: Option<Duration>) -> Result<Progress, Error> {
-        let row =
-            self.inner.find(number)?.ok_or_else(|| Error::Unknown { number: number.as_str().into() })?;
+        let row = self.inner.find(number)?.ok_or_else(|| Error::unknown(number))?;
         let end = limit.map(|limit| Instant::now() + limit);
         self.inner.follow(&row.key, end, false)
     }
@@ -320,43 +249,17 @@ impl Inner {
         }
     }
 
-    fn terminal_for(&self, order: &impl Order) -> Result<&Terminal, Error> {
-        self.terminals
-            .iter()
-            .find(|terminal| terminal.merchant.product() == order.product())
-            .ok_or(Error::NoTerminal)
-    }
-
-    fn terminal_named(&self, id: &str, order: &impl Order) -> Result<&Terminal, Error> {
-        let named = |terminal: &&Terminal| {
-            terminal.merchant.product() == order.product() && terminal.merchant.terminal().as_str() == id
-        };
-        self.terminals.iter().find(named).ok_or(Error::NoTerminal)
-    }
-
-    fn terminal_of(&self, key: &Key) -> Option<&Terminal> {
-        self.terminals.iter().find(|terminal| {
-            let merchant = &terminal.merchant;
-            merchant.product() == key.product
-                && *merchant.environment() == key.environment
-                && *merchant.terminal() == key.terminal
-        })
+    fn terminal_of(&self, key: &Key) -> Result<&Terminal, Error> {
+        self.terminals.of_key(key).ok_or(Error::NoTerminal)
     }
 
     fn open(&self, terminal: &Terminal, order: &impl Order, accept_step: bool) -> Result<Step, Error> {
         if self.stopping() {
             return Err(Error::Stopping);
         }
-        match self.journal.admission()? {
-            Admission::Any => {}
-            Admission::Prefix(prefix) if order.number().as_str().starts_with(&*prefix) => {}
-            Admission::Prefix(prefix) if self.known(terminal, order.number())?.is_none() => {
-                return Err(Error::NumberNeedsPrefix { prefix });
-            }
-            Admission::None if self.known(terminal, order.number())?.is_none() => {
-                return Err(Error::JournalRestored);
-            }
-            Admission::Prefix(_) | Admission::None => {}
+        let admission = self.journal.admission()?;
+        if !admission.takes(order.number()) && self.known(terminal, order.number())?.is_none() {
+            return Err(Error::not_admitted(admission));
         }
         let driver = Driver { accept_step, ..self.driver.clone() };
         let opening = Opening { merchant: &terminal.merchant, driver: &driver, attempt: clock::random() };
@@ -364,19 +267,13 @@ impl Inner {
     }
 
     fn known(&self, terminal: &Terminal, number: &TransactionNumber) -> Result<Option<Row>, Error> {
-        let merchant = &terminal.merchant;
-        Ok(self.journal.find(&Key {
-            environment: merchant.environment().clone(),
-            product: merchant.product(),
-            terminal: merchant.terminal().clone(),
-            number: number.clone(),
-        })?)
+        Ok(self.journal.find(&terminal.merchant.key(number.clone()))?)
     }
 
     /// The row of a number at whichever terminal.
     fn find(&self, number: &TransactionNumber) -> Result<Option<Row>, Error> {
         let mut found = None;
-        for terminal in &self.terminals {
+        for terminal in self.terminals.iter() {
             if let Some(row) = self.known(terminal, number)?
                 && found.replace(row).is_some()
             {
@@ -405,27 +302,14 @@ impl Inner {
                 let _ = self.journal.release(wait.key(), wait.token());
                 Ok(Progress::Open(Box::new(open)))
             }
-            Stop::Done(done) => {
-                let revision = done.revision();
-                let record = done.record().cloned();
-                match done.into_ended() {
-                    Ended::Verdict(verdict) => {
-                        Ok(Progress::Settled(Box::new(self.settled(verdict, record, revision, false))))
-                    }
-                    Ended::Known(row) => self.follow(&row.key, end, true),
-                    Ended::TakenOver(key) => {
-                        self.follow(&key, end, false).map_err(|error| Error::OutOfSight {
-                            number: key.number.as_str().into(),
-                            why: error.to_string().into(),
-                        })
-                    }
-                    Ended::OtherData => Err(Error::OtherData),
-                    Ended::UsedBefore => Err(Error::UsedBefore),
-                    Ended::AuthorisationInUse(key) => {
-                        Err(Error::AuthorisationInUse { number: key.number.as_str().into() })
-                    }
+            Stop::Done(done) => match Concluded::of(done) {
+                Concluded::Ended(end) => Ok(Progress::Settled(Box::new(self.settled(end)))),
+                Concluded::Refused(error) => Err(error),
+                Concluded::Elsewhere { key, repeat: true } => self.follow(&key, end, true),
+                Concluded::Elsewhere { key, repeat: false } => {
+                    self.follow(&key, end, false).map_err(|error| Error::out_of_sight(&key, &error))
                 }
-            }
+            },
         }
     }
 
@@ -433,10 +317,7 @@ impl Inner {
     fn follow(&self, key: &Key, end: Option<Instant>, repeat: bool) -> Result<Progress, Error> {
         let mut pause = Duration::from_millis(20);
         loop {
-            let row = self
-                .journal
-                .find(key)?
-                .ok_or_else(|| Error::Unknown { number: key.number.as_str().into() })?;
+            let row = self.journal.find(key)?.ok_or_else(|| Error::unknown(&key.number))?;
             let standing = self.standing(&row, repeat)?;
             if matches!(standing, Progress::Settled(_)) {
                 return Ok(standing);
@@ -445,7 +326,7 @@ impl Inner {
             if out_of_time || self.stopping() {
                 return Ok(standing);
             }
-            let terminal = self.terminal_of(key).ok_or(Error::NoTerminal)?;
+            let terminal = self.terminal_of(key)?;
             if let Claimed::Yes(row) = self.claim(&row, Force::DeadOrLapsed)? {
                 let token = row.token;
                 let resumed = resume(*row, &terminal.merchant, &self.driver, self.clock.now());
@@ -458,11 +339,12 @@ impl Inner {
                 };
                 let stand_by = if repeat { StandBy::News } else { StandBy::End };
                 let stop = self.drive(terminal, step, end, stand_by);
-                let mut progress = self.stopped(stop, end)?;
-                if let Progress::Settled(settled) = &mut progress {
-                    settled.repeat = repeat;
-                }
-                return Ok(progress);
+                return Ok(match self.stopped(stop, end)? {
+                    Progress::Settled(settled) => {
+                        Progress::Settled(Box::new(self.settled(settled.end.repeated(repeat))))
+                    }
+                    open => open,
+                });
             }
             let wake = Instant::now() + pause;
             self.sleep_until(end.map_or(wake, |end| wake.min(end)));
@@ -483,28 +365,13 @@ impl Inner {
     }
 
     fn standing(&self, row: &Row, repeat: bool) -> Result<Progress, Error> {
-        let record = Record::of_row(row)?;
-        Ok(match record.verdict() {
-            Some(verdict) => {
-                Progress::Settled(Box::new(self.settled(verdict, Some(record), Some(row.revision), repeat)))
-            }
-            None => Progress::Open(Box::new(Open::of_row(row, record))),
+        Ok(match Found::of_row(row, repeat)? {
+            Found::Ended(end) => Progress::Settled(Box::new(self.settled(end))),
+            Found::Open(open) => Progress::Open(Box::new(open)),
         })
     }
 
-    fn settled(
-        &self,
-        verdict: Verdict,
-        record: Option<Record>,
-        revision: Option<u64>,
-        repeat: bool,
-    ) -> Settled {
-        Settled {
-            verdict,
-            record: record.map(Box::new),
-            revision,
-            repeat,
-            journal: Arc::clone(&self.journal),
-        }
+    fn settled(&self, end: End) -> Settled {
+        Settled { end, journal: Arc::clone(&self.journal) }
     }
 }

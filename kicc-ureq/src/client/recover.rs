@@ -61,7 +61,7 @@ impl Client {
         let mut report = Report::default();
         let mut ready = VecDeque::new();
         for row in pages(inner, Listing::Open)? {
-            let Some(terminal) = inner.terminal_of(&row.key) else {
+            let Some(terminal) = inner.terminals.of_key(&row.key) else {
                 report.left_alone.push((name(&row.key), RecordError::Foreign.to_string().into()));
                 continue;
             };
@@ -122,8 +122,8 @@ impl Client {
     /// [`PersonError`] within; the record is as it was.
     pub fn retry(&self, number: &TransactionNumber) -> Result<Result<Progress, PersonError>, Error> {
         let inner = &*self.inner;
-        let row = inner.find(number)?.ok_or_else(|| Error::Unknown { number: number.as_str().into() })?;
-        let terminal = inner.terminal_of(&row.key).ok_or(Error::NoTerminal)?;
+        let row = inner.find(number)?.ok_or_else(|| Error::unknown(number))?;
+        let terminal = inner.terminal_of(&row.key)?;
         let row = match inner.claim(&row, Force::DeadOrLapsed)? {
             Claimed::Yes(row) => *row,
             Claimed::Held { .. } | Claimed::Moved => return inner.standing(&row, true).map(Ok),
@@ -148,8 +148,8 @@ impl Client {
         resolution: Resolution,
     ) -> Result<Result<Progress, PersonError>, Error> {
         let inner = &*self.inner;
-        let row = inner.find(number)?.ok_or_else(|| Error::Unknown { number: number.as_str().into() })?;
-        let terminal = inner.terminal_of(&row.key).ok_or(Error::NoTerminal)?;
+        let row = inner.find(number)?.ok_or_else(|| Error::unknown(number))?;
+        let terminal = inner.terminal_of(&row.key)?;
         match resolve(row, resolution, &terminal.merchant, &inner.driver, inner.clock.now()) {
             Ok(persist) => inner.progress(terminal, Step::Persist(persist), inner.patience_end()).map(Ok),
             Err(error) => Ok(Err(error)),
@@ -299,7 +299,7 @@ impl<'a> Pool<'a> {
                     if let Ended::TakenOver(key) = done.ended() {
                         // Whoever has it now will tell its end.
                         let standing = self.inner.journal.find(key).map_err(Error::from);
-                        let unknown = Error::Unknown { number: name(key) };
+                        let unknown = Error::unknown(&key.number);
                         return Ok(standing
                             .and_then(|row| row.ok_or(unknown))
                             .and_then(|row| self.inner.standing(&row, true)));

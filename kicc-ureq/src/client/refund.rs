@@ -21,8 +21,8 @@ impl Client {
     /// [`Error`]: this call sent nothing.
     pub fn refund(&self, number: &TransactionNumber) -> Result<Progress, Error> {
         let inner = &self.inner;
-        let row = inner.find(number)?.ok_or_else(|| Error::Unknown { number: number.as_str().into() })?;
-        let terminal = inner.terminal_of(&row.key).ok_or(Error::NoTerminal)?;
+        let row = inner.find(number)?.ok_or_else(|| Error::unknown(number))?;
+        let terminal = inner.terminal_of(&row.key)?;
         inner.refund(terminal, &Record::of_row(&row)?)
     }
 

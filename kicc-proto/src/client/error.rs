@@ -1,9 +1,11 @@
-//! Why a call has no outcome to give. All but one of these are from before anything was sent.
+//! Why a call has no outcome to give, or why there is no client.
 
-use kicc_proto::{
-    flow::{Charged, RefundError},
-    journal::{ReadError, WriteError, record::RecordError},
-    values::Invalid,
+use alloc::{boxed::Box, string::ToString as _};
+
+use crate::{
+    flow::{Charged, RefundError, policy::PolicyError},
+    journal::{Admission, Key, ReadError, WriteError, record::RecordError},
+    values::{Invalid, TransactionNumber},
 };
 
 /// An error from before anything was sent by this call, but for [`Error::OutOfSight`].
@@ -77,7 +79,7 @@ pub enum Error {
 
 impl Error {
     /// Whether *this call* may have charged the customer. What another call did under the number is what
-    /// [`Client::outcome`](crate::Client::outcome) tells.
+    /// the client's `outcome` tells.
     #[must_use]
     pub fn charged(&self) -> Charged {
         match self {
@@ -85,4 +87,45 @@ impl Error {
             _ => Charged::No,
         }
     }
+
+    /// Of a number that nobody recorded.
+    #[must_use]
+    pub fn unknown(number: &TransactionNumber) -> Self {
+        Error::Unknown { number: number.as_str().into() }
+    }
+
+    /// Of a new number that a restored journal does not take (R24).
+    #[must_use]
+    pub fn not_admitted(admission: Admission) -> Self {
+        match admission {
+            Admission::Prefix(prefix) => Error::NumberNeedsPrefix { prefix },
+            Admission::None | Admission::Any => Error::JournalRestored,
+        }
+    }
+
+    /// Of an attempt that was sent and went on in other hands.
+    #[must_use]
+    pub fn out_of_sight(key: &Key, why: &Error) -> Self {
+        Error::OutOfSight { number: key.number.as_str().into(), why: why.to_string().into() }
+    }
+}
+
+/// Why a client was not made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BuildError {
+    /// The policy.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
+    /// Without a terminal there is nothing to sell at.
+    #[error("no terminal was given")]
+    NoTerminal,
+    /// Two terminals with the same environment, product and id.
+    #[error("terminal {0} was given twice")]
+    TerminalTwice(Box<str>),
+    /// An EasyTalkPay terminal, and a policy that does not say whether there is a status query (R11).
+    #[error("the policy says nothing of EasyTalkPay: whether there is a status query must be said")]
+    NoEasyTalkSettings,
+    /// A Simple Payment terminal without a key: none of its requests could be signed (spec A.2).
+    #[error("terminal {0} has nothing to sign with")]
+    NoSigning(Box<str>),
 }
