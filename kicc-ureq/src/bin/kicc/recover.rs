@@ -11,7 +11,7 @@ use kicc_proto::{
     values::TransactionNumber,
 };
 use kicc_ureq::{
-    Client, Progress, Settled,
+    Client, Progress,
     client::{Recovery, Report},
 };
 use serde::Serialize;
@@ -127,7 +127,7 @@ impl<'a> Summary<'a> {
             parked: report
                 .parked
                 .iter()
-                .filter_map(Settled::record)
+                .filter_map(|settled| settled.record())
                 .map(|record| number_of(&record.key))
                 .collect(),
             held: report.held.iter().map(number_of).collect(),

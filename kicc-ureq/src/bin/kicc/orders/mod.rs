@@ -54,8 +54,8 @@ pub struct Numbered {
 
 #[derive(PartialEq)]
 enum Data {
-    Simple(simple::Line),
-    EasyTalk(easytalk::Line),
+    Simple(Box<simple::Line>),
+    EasyTalk(Box<easytalk::Line>),
 }
 
 impl Order {
@@ -128,10 +128,13 @@ impl Reader {
         take: impl FnMut(Result<Numbered, BadLine>) -> bool,
     ) -> io::Result<()> {
         match &self.product {
-            Of::Simple(maker) => {
-                self.read(input, |line, number| maker.order(line, number), Data::Simple, take)
-            }
-            Of::EasyTalk => self.read(input, easytalk::order, Data::EasyTalk, take),
+            Of::Simple(maker) => self.read(
+                input,
+                |line, number| maker.order(line, number),
+                |line| Data::Simple(Box::new(line)),
+                take,
+            ),
+            Of::EasyTalk => self.read(input, easytalk::order, |line| Data::EasyTalk(Box::new(line)), take),
         }
     }
 
