@@ -419,6 +419,7 @@ impl Life {
         let rescue = &self.record.rescue;
         let why = match (row, &self.record.said) {
             (Row::UndecidedExhausted, _) => OperatorReason::AcceptCannotTell,
+            (Row::VoidingStandsExhausted, _) => OperatorReason::StillStands,
             (Row::RefundLostForPerson, _) => OperatorReason::RefundUnknown,
             (Row::RefundExhausted, _) if !self.refund_settles(now) => OperatorReason::RefundUnknown,
             (Row::RefundUnproven, Some(said)) => OperatorReason::CancelRefused(said.clone()),
@@ -436,7 +437,7 @@ impl Life {
         };
         let known = self.record.approval.is_some() && rescue.unclear == 0;
         let charged = match row {
-            Row::UndecidedExhausted => true,
+            Row::UndecidedExhausted | Row::VoidingStandsExhausted => true,
             Row::RefundUnproven => rescue.unclear == 0,
             Row::VoidingExhausted => known && rescue.first_success == FirstSuccess::None,
             _ => false,

@@ -170,6 +170,8 @@ pub enum OperatorReason {
     AcceptCannotTell,
     /// The cancel was refused, and nothing else may be tried (R15).
     CancelRefused(Said),
+    /// A query showed it standing after all cancels, and budget or horizon was used up (R11, R14).
+    StillStands,
     /// The refund was not answered, and nothing may settle it (R16).
     RefundUnknown,
     /// The product has no status query by configuration, so that nothing can settle it (R11).
@@ -197,6 +199,9 @@ impl fmt::Display for OperatorReason {
                 "the merchant could not tell until the horizon whether its books hold the approval",
             ),
             OperatorReason::CancelRefused(said) => write!(f, "the cancel was refused: {said}"),
+            OperatorReason::StillStands => f.write_str(
+                "it still stands, as a query showed after all cancels, and the rescue's budget is used up",
+            ),
             OperatorReason::RefundUnknown => {
                 f.write_str("the refund was not answered, and nothing may settle it")
             }

@@ -293,6 +293,7 @@ rows! {
     VoidingStandsEarly: Voiding, "a query shows it standing, inside the quiet period" => Voiding, AfterQuiet(Rescue);
     VoidingStands: Voiding, "a query shows it standing, after the quiet period" => Voiding, Send(NextCancel);
     VoidingAgain: Voiding, "the rescue message was not answered, tries left" => Voiding, Retry(Rescue);
+    VoidingStandsExhausted: Voiding, "a query shows it standing, after the quiet period, and no tries left" => Parked, Park;
     VoidingExhausted: Voiding, "no tries left, or nothing proved and no rescue message" => Parked, Park;
     VoidingLate: Voiding, "its success was read once more, late" => Voiding, Note;
 
@@ -410,6 +411,7 @@ fn voiding(event: Event, facts: &Facts) -> Row {
     match event {
         Event::Voided { .. } | Event::AlreadyVoided => Row::VoidingDone,
         Event::LateSuccess => Row::VoidingLate,
+        Event::StandsApproved if !facts.may_try_again && facts.quiet_over => Row::VoidingStandsExhausted,
         _ if !facts.may_try_again && (cancel || event != Event::NothingStands) => Row::VoidingExhausted,
         Event::NotSent if cancel => Row::VoidingCancelUnsent,
         _ if cancel && facts.has_rescue => Row::VoidingCancelUnclear,

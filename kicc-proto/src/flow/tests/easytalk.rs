@@ -409,6 +409,22 @@ fn r15_without_a_status_query_a_cancel_may_need_a_person() {
     }
 }
 
+/// R14: cancels that do nothing, until the budget ends on a query that shows the approval after the quiet period: it is
+/// known that the customer is charged.
+#[test]
+fn r14_what_still_stands_at_the_end_of_the_budget_is_charged() {
+    for unknown in [In::Timeout, refused(DUPLICATE), refused(UNLISTED)] {
+        let mut scene = Scene::easytalk(settings(), |policy| policy.rescue_attempts = 3);
+        let step = play(&mut scene, &[found(), In::NotHeld, unknown, found()]);
+        let step = Step::Wait(waiting(step));
+        let Outcome::NeedsOperator { why, charged, .. } = outcome(scene.play(step, &[found()])) else {
+            panic!()
+        };
+        assert_eq!((why, charged), (OperatorReason::StillStands, Charged::Yes));
+        assert_eq!(scene.verbs()[1..], [Verb::Cancel, Verb::Query, Verb::Query]);
+    }
+}
+
 fn said(code: &str) -> crate::flow::said::Said {
     crate::flow::said::Said { code: code.into(), message: "text".into() }
 }
