@@ -268,7 +268,8 @@ impl Rescue {
     }
 
     /// Does it befall messages of this kind?
-    pub(crate) fn concerns(self, kind: Kind) -> bool {
+    #[must_use]
+    pub fn concerns(self, kind: Kind) -> bool {
         match self {
             Self::Hang | Self::HangDone | Self::Reset | Self::ServerError | Self::ProvesNothing => true,
             Self::CancelHangDone
@@ -322,11 +323,10 @@ impl Plan {
         let end = self.fault.row().end;
         let reversed = end == End::Reversed;
         let proven = matches!(self.fault, Fault::AmountMissing | Fault::AmountDiffers);
+        let unlisted = self.fault == Fault::DeclineUnlisted;
         match self.rescue {
-            Some(Rescue::ProvesNothing) if reversed || self.fault == Fault::DeclineUnlisted => {
-                End::NeedsOperator
-            }
-            Some(Rescue::QueryForgets) if reversed && !proven => End::NeedsOperator,
+            Some(Rescue::ProvesNothing) if reversed || unlisted => End::NeedsOperator,
+            Some(Rescue::QueryForgets) if reversed && !proven || unlisted => End::NeedsOperator,
             _ => end,
         }
     }
@@ -464,6 +464,7 @@ mod tests {
         assert_eq!(end("ok+rescue_proves_nothing"), End::Approved);
         assert_eq!(end("hang_after+rescue_hang"), End::Reversed);
         assert_eq!(end("hang_after+query_forgets"), End::NeedsOperator);
+        assert_eq!(end("decline_unlisted+query_forgets"), End::NeedsOperator);
         assert_eq!(end("amount_differs+query_forgets"), End::Reversed);
     }
 }
