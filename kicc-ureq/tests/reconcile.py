@@ -3,8 +3,10 @@
 
     reconcile.py http://127.0.0.1:8080/ledger journal.db
 
-Prints one line for each number on which the two disagree or at which a person must look, and then the sums.
-Ends with 1 if anything is lost, doubled or wrong, else with 0.
+Prints one line for each number on which the two disagree or at which a person must look, then the sums of each product
+and of all. Ends with 1 if anything is lost, doubled or wrong, else with 0.
+
+The VAN knows a terminal and a number, and the journal their product too: a terminal is of one product.
 """
 
 import json
@@ -12,6 +14,9 @@ import sqlite3
 import sys
 import urllib.request
 import zlib
+from collections import Counter
+
+PRODUCTS = ["simple", "easytalk"]
 
 
 def read_ledger(url):
@@ -47,11 +52,16 @@ def believed(record):
 
 
 def read_journal(path):
-    """(terminal, number) of each approval -> (won, what is believed of it)."""
-    rows = sqlite3.connect(path).execute("SELECT terminal, number, kind, original, record FROM kicc_attempts").fetchall()
-    book, refunds = {}, []
-    for terminal, number, kind, original, text in rows:
+    """(terminal, number) of each approval -> (won, what is believed of it); and terminal -> product."""
+    columns = "product, terminal, number, kind, original, record"
+    rows = sqlite3.connect(path).execute(f"SELECT {columns} FROM kicc_attempts").fetchall()
+    book, refunds, products = {}, [], {}
+    for product, terminal, number, kind, original, text in rows:
         record = decode(text)
+        if product not in PRODUCTS or list(record["payload"]) != [product]:
+            raise ValueError(f"{number}: the record is not of the product {product}")
+        if products.setdefault(terminal, product) != product:
+            raise ValueError(f"{terminal}: a terminal of two products")
         if kind == "refund":
             refunds.append((terminal, original, record))
         else:
@@ -65,40 +75,47 @@ def read_journal(path):
         else:
             after = "unknown" if record["stage"] == "parked" else "open"
         book[terminal, original] = (won, after)
-    return book
+    return book, products
 
 
 def compare(standing, book):
-    """Yields (class, number, sentence)."""
+    """Yields (class, terminal, number, sentence)."""
     for key in sorted(standing.keys() | book.keys()):
         charges = standing.get(key, [])
         won, belief = book.get(key, (None, "not charged"))
-        number = key[1]
         if len(charges) > 1:
-            yield "doubled", number, f"charged {len(charges)} times"
+            yield "doubled", *key, f"charged {len(charges)} times"
         if belief == "unknown":
-            yield "person", number, "charged" if charges else "not charged"
+            yield "person", *key, "charged" if charges else "not charged"
         elif belief == "open":
-            yield "wrong", number, "the journal has not come to an end"
+            yield "wrong", *key, "the journal has not come to an end"
         elif belief == "charged" and not charges:
-            yield "wrong", number, "the journal says charged, and no charge stands"
+            yield "wrong", *key, "the journal says charged, and no charge stands"
         elif belief == "charged" and charges[0] != won:
-            yield "wrong", number, f"{charges[0]} won charged, the journal says {won}"
+            yield "wrong", *key, f"{charges[0]} won charged, the journal says {won}"
         elif belief == "not charged" and charges:
-            yield "lost", number, f"{sum(charges)} won charged, the journal says not"
+            yield "lost", *key, f"{sum(charges)} won charged, the journal says not"
+
+
+def sums(count):
+    return f"{count['lost']} lost, {count['doubled']} doubled, {count['wrong']} wrong, {count['person']} for a person"
 
 
 def main(ledger_url, journal):
     standing, violations = read_ledger(ledger_url)
-    count = {"lost": 0, "doubled": 0, "wrong": 0, "person": 0}
-    for what, number, sentence in compare(standing, read_journal(journal)):
-        count[what] += 1
-        print(f"{number}: {'for a person' if what == 'person' else what}: {sentence}")
+    book, products = read_journal(journal)
+    counts = {product: Counter() for product in PRODUCTS}
+    for what, terminal, number, sentence in compare(standing, book):
+        product = products.get(terminal, "no product")
+        counts.setdefault(product, Counter())[what] += 1
+        print(f"{product} {number}: {'for a person' if what == 'person' else what}: {sentence}")
     for violation in violations:
-        count["wrong"] += 1
         print(f"wrong: {violation}")
-    print("{lost} lost, {doubled} doubled, {wrong} wrong, {person} for a person".format(**count))
-    return 1 if count["lost"] + count["doubled"] + count["wrong"] else 0
+    for product, count in counts.items():
+        print(f"{product}: {sums(count)}")
+    total = sum(counts.values(), Counter(wrong=len(violations)))
+    print(sums(total))
+    return 1 if total["lost"] + total["doubled"] + total["wrong"] else 0
 
 
 if __name__ == "__main__":

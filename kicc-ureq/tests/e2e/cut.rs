@@ -6,21 +6,21 @@ use std::{
     net::TcpStream,
 };
 
-use kicc_testkit::van::Van;
+use kicc_testkit::van::{Van, faults::Product};
 
 use crate::{
     books, message,
     random::Random,
-    shop::{CALM, Shop},
+    shop::{CALM, Shop, name},
     trials::long,
 };
 
 /// In one process, many at a time: every byte in the long form; else both ends, the end of the head, every 24th and
 /// some at random.
-pub fn every_byte() {
-    let shop = Shop::open(CALM, CALM.van());
+pub fn every_byte(product: Product) {
+    let shop = Shop::open(product, CALM, CALM.van());
     // As long as the numbers below, so that the answers are, too.
-    let (head, whole) = answer_length("whole0000-0000");
+    let (head, whole) = answer_length(product, "whole0000-0000");
     let bytes: BTreeSet<usize> = if long() {
         (0..whole).collect()
     } else {
@@ -35,14 +35,14 @@ pub fn every_byte() {
     let wrong: Vec<_> = run.lines.iter().filter(|line| line.outcome() != "reversed").collect();
     assert!(run.lines.len() == numbers.len() && wrong.is_empty(), "{wrong:#?}");
     books::agree(&shop, &numbers, &run.lines);
-    eprintln!("cut at {} of {whole} bytes", numbers.len());
+    eprintln!("{}: cut at {} of {whole} bytes", name(product), numbers.len());
 }
 
 /// Of the head with its empty line, and of the whole.
-fn answer_length(number: &str) -> (usize, usize) {
+fn answer_length(product: Product, number: &str) -> (usize, usize) {
     let van = Van::start(CALM.van()).unwrap();
     let mut socket = TcpStream::connect(van.addr()).unwrap();
-    socket.write_all(&message::approval_bytes(number, "van")).unwrap();
+    socket.write_all(&message::approval_bytes(product, number, "van")).unwrap();
     let mut answer = Vec::new();
     socket.read_to_end(&mut answer).unwrap();
     let head = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("a head") + 4;

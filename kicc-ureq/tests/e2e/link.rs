@@ -20,7 +20,7 @@ use std::{
 };
 
 use kicc_proto::flow::table::Stage;
-use kicc_testkit::van::{Entry, Van};
+use kicc_testkit::van::{Entry, Van, faults::Product};
 use kicc_ureq::http::{Http, HttpSettings, Limits};
 use libtest_mimic::Trial;
 
@@ -121,7 +121,7 @@ fn lost_link_of_the_command() {
     );
     assert!(sandbox.next(Duration::from_secs(10)).is_some_and(|line| line.contains(&listen)));
     let base_url = format!("http://{listen}");
-    let shops = [(); 2].map(|()| Shop::at(Van::start(CALM.van()).unwrap(), &base_url, CALM));
+    let shops = [(); 2].map(|()| Shop::at(Product::Simple, Van::start(CALM.van()).unwrap(), &base_url, CALM));
     for shop in &shops {
         shop.change_config(|scaled| {
             let (defaults, _) = scaled.split_once("[policy]").unwrap();
@@ -131,7 +131,7 @@ fn lost_link_of_the_command() {
     let numbers = ["GIVEN-UP", "KILLED"].map(|number| [number.to_owned()]);
     namespace.let_only_small_packets_through();
     let [given_up, killed] =
-        [0, 1].map(|which| shops[which].start_pay(&shops[which].orders("orders.jsonl", &numbers[which]), 1));
+        [0, 1].map(|which| shops[which].start_pay(&shops[which].orders(&numbers[which]), 1));
     wait_until(|| shops.iter().all(|shop| shop.rows().len() == 1));
     // Connected and written: each packet that holds a part of the request has been lost.
     thread::sleep(Duration::from_secs(2));
@@ -222,7 +222,9 @@ fn approve(url: &str, resets: bool, killed: bool) {
         say("connected");
         wait_for_a_line()
     });
-    let exchange = message::with_approval("ORD_LINK", |request| http.exchange(&request, limits, may_send));
+    let exchange = message::with_approval(Product::Simple, "ORD_LINK", |request| {
+        http.exchange(&request, limits, may_send)
+    });
     say(&match exchange.result {
         Ok(reply) => format!("{reply:?}"),
         Err(failure) => format!("{failure:?}"),

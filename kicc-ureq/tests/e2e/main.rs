@@ -4,18 +4,24 @@
 //! link. A test that needs a program which is not there is reported as ignored; with `KICC_NO_SKIP=1` it fails.
 
 mod books;
+mod both;
+mod clock;
 mod cut;
 mod faults;
 mod gate;
 mod kill;
 mod link;
 mod message;
+mod midnight;
+mod process;
 mod random;
 mod reconcile;
+mod refund;
 mod shop;
 mod stop;
 mod trials;
 mod two;
+mod unasked;
 
 use std::process::ExitCode;
 
@@ -25,13 +31,17 @@ fn main() -> ExitCode {
     }
     let mut arguments = libtest_mimic::Arguments::from_args();
     // The processes wait for most of their time.
-    arguments.test_threads.get_or_insert(6);
+    arguments.test_threads.get_or_insert(8);
     let trials = [
         faults::trials(),
+        unasked::trials(),
         two::trials(),
+        both::trials(),
         reconcile::trials(),
         kill::trials(),
+        refund::trials(),
         stop::trials(),
+        midnight::trials(),
         link::trials(),
     ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()

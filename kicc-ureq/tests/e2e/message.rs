@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use kicc_proto::{
+    easytalk,
     flow::{Driver, Opening, Policy, Step},
     journal::Written,
     product::{Credentials, Merchant, Order as _},
-    simple::{self, Order},
+    simple,
     time::{Mono, Now, UnixMillis},
     values::{
-        Amount, BusinessNumber, ChannelId, Environment, Parts, Secret, ServiceId, TerminalId, TokenKey,
-        TransactionNumber, Won,
+        Amount, BusinessNumber, CertControlNumber, ChannelId, Environment, OrderNumber, Parts, Secret,
+        ServiceId, TerminalId, TokenKey, TransactionNumber, VanTerminalId, Won,
     },
     wire::{
         Request, RequestBuffer,
@@ -18,29 +19,50 @@ use kicc_proto::{
     },
 };
 
+use kicc_testkit::van::faults::Product;
+
 use crate::shop::SECRET_KEY;
 
 /// Hands the request of a new approval to `send`.
-pub fn with_approval<T>(number: &str, send: impl FnOnce(Request<'_>) -> T) -> T {
-    let merchant = Merchant::Simple(simple::Merchant {
-        environment: Environment::new("test").unwrap(),
-        terminal_id: TerminalId::new("T123456789").unwrap(),
-        service_id: ServiceId::new("SVC_SIMPLE").unwrap(),
-        business_number: BusinessNumber::new("1234567890").unwrap(),
-    });
-    let driver = Driver { policy: Arc::new(Policy::default()), holder: "h".into(), accept_step: false };
+pub fn with_approval<T>(product: Product, number: &str, send: impl FnOnce(Request<'_>) -> T) -> T {
+    let environment = Environment::new("test").unwrap();
+    let merchant = match product {
+        Product::Simple => Merchant::Simple(simple::Merchant {
+            environment,
+            terminal_id: TerminalId::new("T123456789").unwrap(),
+            service_id: ServiceId::new("SVC_SIMPLE").unwrap(),
+            business_number: BusinessNumber::new("1234567890").unwrap(),
+        }),
+        Product::EasyTalk => Merchant::EasyTalk(easytalk::Merchant {
+            environment,
+            van_terminal_id: VanTerminalId::new("T5102001").unwrap(),
+        }),
+    };
+    let mut policy = Policy::default();
+    policy.products.easytalk = Some(easytalk::Settings::without_status_query());
+    let driver = Driver { policy: Arc::new(policy), holder: "h".into(), accept_step: false };
     let opening = Opening { merchant: &merchant, driver: &driver, attempt: [7; 16] };
     let wall = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let now = Now { mono: Mono(0), wall: UnixMillis(u64::try_from(wall.as_millis()).unwrap()) };
     let amount = Amount::new(Won(1000), Parts { vat: Won(90), ..Parts::default() }).unwrap();
-    let order = Order::new(TransactionNumber::new(number).unwrap(), amount, TokenKey::new("TK1").unwrap());
-    let Step::Transmit(transmit) = order.open(&opening, now).unwrap().written(Ok(Written::Stored), now)
-    else {
+    let own = TransactionNumber::new(number).unwrap();
+    let persist = match product {
+        Product::Simple => simple::Order::new(own, amount, TokenKey::new("TK1").unwrap()).open(&opening, now),
+        Product::EasyTalk => {
+            let certificate = CertControlNumber::new(&format!("W1000-{number}")).unwrap();
+            easytalk::Order::new(own, OrderNumber::new(number).unwrap(), amount, certificate)
+                .open(&opening, now)
+        }
+    };
+    let Step::Transmit(transmit) = persist.unwrap().written(Ok(Written::Stored), now) else {
         panic!("what is stored may be sent");
     };
     let signer = HmacSha256::new(&Secret::from_utf8(SECRET_KEY));
     let channel_id = ChannelId::new("CH_A1B2C3D4").unwrap();
-    let credentials = Credentials::Signature { channel_id: &channel_id, signer: &signer };
+    let credentials = match product {
+        Product::Simple => Credentials::Signature { channel_id: &channel_id, signer: &signer },
+        Product::EasyTalk => Credentials::None,
+    };
     let mut buffer = RequestBuffer::new();
     let (request, _in_flight) = transmit
         .encode(credentials, Nonce([7; 16]), now, &mut buffer)
@@ -49,8 +71,8 @@ pub fn with_approval<T>(number: &str, send: impl FnOnce(Request<'_>) -> T) -> T 
 }
 
 /// The same as HTTP/1.1 that closes after the answer.
-pub fn approval_bytes(number: &str, host: &str) -> Vec<u8> {
-    with_approval(number, |request| {
+pub fn approval_bytes(product: Product, number: &str, host: &str) -> Vec<u8> {
+    with_approval(product, number, |request| {
         let mut head = format!("POST {} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n", request.path());
         for (name, value) in request.headers() {
             head += &format!("{name}: {value}\r\n");

@@ -2,25 +2,32 @@
 
 use std::fs;
 
-use kicc_testkit::van::{Ledger, faults::Fault};
+use kicc_testkit::van::{
+    Ledger,
+    faults::{Fault, Plan, Product},
+};
 use libtest_mimic::Trial;
 
 use crate::{
     books::{self, PYTHON},
-    shop::{CALM, Shop},
+    shop::{CALM, PRODUCTS, Shop, name},
     trials::trial_if,
 };
 
 pub fn trials() -> Vec<Trial> {
-    vec![trial_if(PYTHON.clone(), "reconcile::the_second_script_finds_lost_doubled_and_wrong", finds)]
+    let finds = PRODUCTS.map(|product| {
+        let trial = format!("reconcile::{}::the_second_script_finds_lost_doubled_and_wrong", name(product));
+        trial_if(PYTHON.clone(), &trial, move || finds(product))
+    });
+    finds.into()
 }
 
-fn finds() {
-    let shop = Shop::open(CALM, CALM.van());
+fn finds(product: Product) {
+    let shop = Shop::open(product, CALM, CALM.van());
     let numbers: Vec<String> = [Fault::Ok, Fault::Decline, Fault::Ok]
         .into_iter()
         .zip(1..)
-        .map(|(fault, n)| kicc_testkit::van::faults::Plan::from(fault).number(n))
+        .map(|(fault, n)| Plan::from(fault).number(n))
         .collect();
     let run = shop.pay(&numbers).ended_with(&[10]);
     assert_eq!(books::agree(&shop, &numbers, &run.lines), 0);

@@ -3,16 +3,21 @@
 use std::{
     collections::BTreeMap,
     fs,
-    io::Read,
     path::{Path, PathBuf},
-    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
-    thread::{self, JoinHandle},
+    process::Command,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
 };
 
 use kicc_proto::{flow::table::Stage, journal::record::Record};
-use kicc_testkit::van::{Van, VanConfig};
-use serde::Deserialize;
+use kicc_testkit::van::{Counts, Ledger, Van, VanConfig, faults::Product};
 use tempfile::TempDir;
+
+use crate::{
+    clock,
+    process::{Process, Run},
+};
 
 /// As [`VanConfig`] has it.
 pub const SECRET_KEY: &str = "sandbox-secret-key";
@@ -20,6 +25,7 @@ pub const SECRET_KEY: &str = "sandbox-secret-key";
 /// Times in milliseconds, scaled down from the defaults.
 #[derive(Debug, Clone, Copy)]
 pub struct Times {
+    pub send_by: u64,
     pub answer_timeout: u64,
     pub quiet_period: u64,
     pub horizon: u64,
@@ -27,85 +33,56 @@ pub struct Times {
 }
 
 /// Long enough that a busy machine turns no good sale into an unknown one.
-pub const CALM: Times =
-    Times { answer_timeout: 1_500, quiet_period: 1_500, horizon: 120_000, rescue_attempts: 6 };
+pub const CALM: Times = Times {
+    send_by: 10_000,
+    answer_timeout: 1_500,
+    quiet_period: 1_500,
+    horizon: 120_000,
+    rescue_attempts: 12,
+};
 /// So short that some do: right where every outcome is allowed that agrees with the books.
 pub const HASTY: Times =
-    Times { answer_timeout: 300, quiet_period: 900, horizon: 60_000, rescue_attempts: 20 };
+    Times { send_by: 2_000, answer_timeout: 300, quiet_period: 900, horizon: 60_000, rescue_attempts: 20 };
 
-const SEND_BY: u64 = 2_000;
+/// All that there are.
+pub const PRODUCTS: [Product; 2] = [Product::Simple, Product::EasyTalk];
 
 impl Times {
     /// Covers an exchange (R20).
     pub fn lease(self) -> u64 {
-        SEND_BY + self.answer_timeout + self.answer_timeout / 6 + 1
+        self.send_by + self.answer_timeout + self.answer_timeout / 6 + 1
     }
 
     /// A VAN that books late, but inside the quiet period even where it notices a give-up late.
     pub fn van(self) -> VanConfig {
-        VanConfig { late: std::time::Duration::from_millis(self.quiet_period / 6), ..VanConfig::default() }
+        VanConfig { late: Duration::from_millis(self.quiet_period / 6), ..VanConfig::default() }
     }
 }
 
+/// What the products are called, in configurations, journals and names of trials.
+pub fn name(product: Product) -> &'static str {
+    match product {
+        Product::Simple => "simple",
+        Product::EasyTalk => "easytalk",
+    }
+}
+
+/// A shop with one of its products, all of which it is configured for. A clone is the same shop.
+#[derive(Clone)]
 pub struct Shop {
-    pub van: Van,
-    folder: TempDir,
-}
-
-/// One result line of `pay` or `recover`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Line {
-    pub number: String,
-    pub outcome: Option<String>,
-    pub charged: Option<String>,
-    pub safe_to_retry: Option<bool>,
-    pub repeat: bool,
-    pub code: Option<String>,
-    pub message: Option<String>,
-    pub approval: Option<serde_json::Value>,
-    pub why: Option<serde_json::Value>,
-}
-
-impl Line {
-    pub fn outcome(&self) -> &str {
-        self.outcome.as_deref().unwrap_or("(open)")
-    }
-
-    /// `why` as text, however it is structured.
-    pub fn why(&self) -> String {
-        self.why.as_ref().map(ToString::to_string).unwrap_or_default()
-    }
-}
-
-/// What a process printed, and how it ended.
-#[derive(Debug)]
-pub struct Run {
-    pub status: ExitStatus,
-    pub lines: Vec<Line>,
-    /// All of standard output.
-    pub output: String,
-    pub errors: String,
-}
-
-impl Run {
-    pub fn code(&self) -> Option<i32> {
-        self.status.code()
-    }
-
-    /// Fails unless the process ended with one of these codes.
-    #[track_caller]
-    pub fn ended_with(self, codes: &[i32]) -> Self {
-        let code = self.code();
-        let expected = code.is_some_and(|code| codes.contains(&code));
-        assert!(expected, "{}, not {codes:?}:\n{}{}", self.status, self.output, self.errors);
-        self
-    }
+    pub van: Arc<Van>,
+    pub product: Product,
+    folder: Arc<TempDir>,
+    /// How far the command's clock is ahead.
+    ahead: Duration,
 }
 
 /// A row of the journal, read by SQL.
 #[derive(Debug)]
 pub struct JournalRow {
     pub number: String,
+    /// Of a refund: the approval's number.
+    pub original: Option<String>,
     pub stage: Stage,
     pub told: bool,
     pub lease_until: u64,
@@ -115,23 +92,52 @@ impl JournalRow {
     pub fn is_open(&self) -> bool {
         !matches!(self.stage, Stage::Closed | Stage::Parked)
     }
+
+    /// In lower case; `closed untold` if it is closed and was not told.
+    pub fn stage_name(&self) -> String {
+        let untold = if self.told || self.is_open() { "" } else { " untold" };
+        format!("{:?}{untold}", self.stage).to_lowercase()
+    }
 }
 
 impl Shop {
-    pub fn open(times: Times, van: VanConfig) -> Self {
+    pub fn open(product: Product, times: Times, van: VanConfig) -> Self {
         let van = Van::start(van).unwrap();
         let base_url = van.base_url();
-        Self::at(van, &base_url, times)
+        Self::at(product, van, &base_url, times)
     }
 
     /// With another base URL than the VAN's.
-    pub fn at(van: Van, base_url: &str, times: Times) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let shop = Shop { van, folder };
-        fs::create_dir(shop.path("books")).unwrap();
+    pub fn at(product: Product, van: Van, base_url: &str, times: Times) -> Self {
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let shop = Shop { van: Arc::new(van), product, folder, ahead: Duration::ZERO };
+        for product in PRODUCTS {
+            fs::create_dir_all(shop.path("books").join(name(product))).unwrap();
+        }
         fs::write(shop.path("kicc.toml"), config(base_url, times)).unwrap();
         fs::write(shop.path("accept.sh"), accept_step(&shop.path("books"))).unwrap();
         shop
+    }
+
+    /// The same shop with another product.
+    pub fn with(&self, product: Product) -> Self {
+        Shop { product, ..self.clone() }
+    }
+
+    /// The same shop so much later by all clocks but the machine's own.
+    pub fn later(&self, by: Duration) -> Self {
+        self.van.advance_clock(by);
+        Shop { ahead: self.ahead + by, ..self.clone() }
+    }
+
+    /// Waits until the VAN has counted so much.
+    #[track_caller]
+    pub fn wait_for(&self, enough: impl Fn(&Counts) -> bool) {
+        let until = Instant::now() + Duration::from_secs(30);
+        while !enough(&self.van.counts()) {
+            assert!(Instant::now() < until, "it does not come: {:?}", self.van.counts());
+            thread::sleep(Duration::from_millis(2));
+        }
     }
 
     pub fn change_config(&self, change: impl FnOnce(String) -> String) {
@@ -148,12 +154,19 @@ impl Shop {
     }
 
     /// Writes an orders file, each of 1,000 won.
-    pub fn orders(&self, name: &str, numbers: &[String]) -> PathBuf {
+    pub fn orders(&self, numbers: &[String]) -> PathBuf {
         let line = |number: &String| {
-            let order = serde_json::json!({ "number": number, "amount": 1000, "vat": 90, "token_key": format!("TK{number}") });
+            let order = match self.product {
+                Product::Simple => {
+                    serde_json::json!({ "number": number, "amount": 1000, "vat": 90, "token_key": format!("TK{number}") })
+                }
+                Product::EasyTalk => {
+                    serde_json::json!({ "number": number, "amount": 1000, "cert_control_no": format!("W1000-{number}") })
+                }
+            };
             format!("{order}\n")
         };
-        let path = self.path(name);
+        let path = self.path(&format!("{}.jsonl", name(self.product)));
         fs::write(&path, numbers.iter().map(line).collect::<String>()).unwrap();
         path
     }
@@ -168,6 +181,8 @@ impl Shop {
         let accept = self.accept_command();
         self.command(&[
             "pay",
+            "--product",
+            name(self.product),
             "--orders",
             orders.to_str().unwrap(),
             "--output",
@@ -181,11 +196,15 @@ impl Shop {
 
     /// `kicc pay` to its end.
     pub fn pay(&self, numbers: &[String]) -> Run {
-        let orders = self.orders("orders.jsonl", numbers);
+        let orders = self.orders(numbers);
         self.start_pay(&orders, numbers.len().clamp(1, 64)).wait()
     }
 
-    /// Starts `kicc recover`.
+    pub fn refund_command(&self, number: &str) -> Command {
+        self.command(&["refund", "--product", name(self.product), "--number", number, "--output", "json"])
+    }
+
+    /// Starts `kicc recover`, which is for all products.
     pub fn start_recover(&self, more: &[&str]) -> Process {
         let accept = self.accept_command();
         let arguments = [&["recover", "--output", "json", "--on-approved", &accept], more].concat();
@@ -196,9 +215,10 @@ impl Shop {
         self.start_recover(more).wait()
     }
 
-    /// `kicc` with this shop's configuration and journal.
+    /// `kicc` with this shop's configuration, journal and clock.
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kicc"));
+        clock::set_ahead(&mut command, self.ahead);
         command
             .args(arguments)
             .arg("--config")
@@ -215,127 +235,84 @@ impl Shop {
 
     /// Whether the merchant's own books hold a number.
     pub fn holds(&self, number: &str) -> bool {
-        self.path("books").join(number).exists()
+        self.path("books").join(name(self.product)).join(number).exists()
     }
 
+    /// What the VAN has of the product.
+    pub fn ledger(&self) -> Ledger {
+        self.van.ledger().of_terminal(terminal(self.product))
+    }
+
+    /// What the journal has of the product.
     pub fn rows(&self) -> Vec<JournalRow> {
         if !self.journal().exists() {
             return Vec::new();
         }
         let database = rusqlite::Connection::open(self.journal()).unwrap();
-        database.busy_timeout(std::time::Duration::from_secs(10)).unwrap();
+        database.busy_timeout(Duration::from_secs(10)).unwrap();
         let has_table = "SELECT 1 FROM sqlite_master WHERE name = 'kicc_attempts'";
         if !database.prepare(has_table).unwrap().exists([]).unwrap() {
             return Vec::new();
         }
-        let mut query = database
-            .prepare("SELECT number, record, told, lease_until FROM kicc_attempts ORDER BY number")
-            .unwrap();
-        let rows = query.query_map([], |row| {
-            let record = Record::decode(&row.get::<_, String>(1)?).expect("a readable record");
-            let (told, lease_until) = (row.get::<_, i64>(2)? != 0, row.get::<_, i64>(3)?);
-            let lease_until = u64::try_from(lease_until).unwrap();
-            Ok(JournalRow { number: row.get(0)?, stage: record.stage, told, lease_until })
+        let columns = "number, original, record, told, lease_until";
+        let query =
+            format!("SELECT {columns} FROM kicc_attempts WHERE product = ? AND terminal = ? ORDER BY number");
+        let mut query = database.prepare(&query).unwrap();
+        let rows = query.query_map([name(self.product), terminal(self.product)], |row| {
+            let record = Record::decode(&row.get::<_, String>(2)?).expect("a readable record");
+            let (told, lease_until) = (row.get::<_, i64>(3)? != 0, row.get::<_, i64>(4)?);
+            Ok(JournalRow {
+                number: row.get(0)?,
+                original: row.get(1)?,
+                stage: record.stage,
+                told,
+                lease_until: u64::try_from(lease_until).unwrap(),
+            })
         });
         rows.unwrap().collect::<Result<_, _>>().unwrap()
     }
 
-    /// How many records are in which stage; a closed one that was not told is `closed untold`.
+    /// How many records are in which stage.
     pub fn stages(&self) -> BTreeMap<String, usize> {
         let mut stages = BTreeMap::new();
         for row in self.rows() {
-            let untold = if row.told || row.is_open() { "" } else { " untold" };
-            *stages.entry(format!("{:?}{untold}", row.stage).to_lowercase()).or_default() += 1;
+            *stages.entry(row.stage_name()).or_default() += 1;
         }
         stages
     }
 }
 
-/// A running `kicc`. Dropped, it is killed.
-pub struct Process {
-    child: Child,
-    /// Read only at its end.
-    unread: Option<ChildStdout>,
-    /// Read all the while.
-    output: Option<JoinHandle<String>>,
-    errors: Option<JoinHandle<String>>,
-}
-
-impl Process {
-    pub fn start(command: &mut Command) -> Self {
-        let mut process = Self::start_unread(command);
-        process.output = process.unread.take().map(read);
-        process
-    }
-
-    /// Nobody reads its output before its end, and a page of it blocks it.
-    pub fn start_unread(command: &mut Command) -> Self {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let (unread, errors) = (child.stdout.take().unwrap(), child.stderr.take().map(read));
-        rustix::pipe::fcntl_setpipe_size(&unread, 4096).unwrap();
-        Process { child, unread: Some(unread), output: None, errors }
-    }
-
-    pub fn signal(&self, signal: rustix::process::Signal) {
-        rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), signal).unwrap();
-    }
-
-    pub fn is_over(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_some()
-    }
-
-    /// SIGKILL, and what it had printed by then.
-    pub fn kill(mut self) -> Run {
-        self.child.kill().unwrap();
-        self.wait()
-    }
-
-    pub fn wait(mut self) -> Run {
-        let status = self.child.wait().unwrap();
-        let output = self.output.take().or_else(|| self.unread.take().map(read)).unwrap().join().unwrap();
-        let errors = self.errors.take().unwrap().join().unwrap();
-        Run { status, lines: lines(&output), output, errors }
+fn terminal(product: Product) -> &'static str {
+    match product {
+        Product::Simple => "T123456789",
+        Product::EasyTalk => "T5102001",
     }
 }
 
-fn read(mut from: impl Read + Send + 'static) -> JoinHandle<String> {
-    thread::spawn(move || {
-        let mut text = String::new();
-        from.read_to_string(&mut text).map(|_| text).unwrap()
-    })
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The result lines; a last line that a kill has cut short is none.
-fn lines(output: &str) -> Vec<Line> {
-    let whole = &output[..output.rfind('\n').map_or(0, |end| end + 1)];
-    whole.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
-}
-
+/// Both products side by side.
 fn config(base_url: &str, times: Times) -> String {
-    let Times { answer_timeout, quiet_period, horizon, rescue_attempts } = times;
+    let Times { send_by, answer_timeout, quiet_period, horizon, rescue_attempts } = times;
+    let (simple, easytalk) = (terminal(Product::Simple), terminal(Product::EasyTalk));
     format!(
         r#"
-product = "simple"
 environment = "test"
 base_url = "{base_url}"
 [merchant]
-terminal_id = "T123456789"
+terminal_id = "{simple}"
 service_id = "SVC_SIMPLE"
 business_number = "1234567890"
 channel_id = "CH_A1B2C3D4"
+van_terminal_id = "{easytalk}"
 [secrets]
 secret_key = {{ env = "KICC_SECRET_KEY" }}
+[easytalk]
+status_path = "/appcardpay/v1/tradeStatus.do"
+status_date_field = "transactionDate"
+not_found_codes = ["7010"]
+duplicate_codes = ["7011"]
 [policy]
 answer_timeout = "{answer_timeout}ms"
-send_by = "{SEND_BY}ms"
+send_by = "{send_by}ms"
 quiet_period = "{quiet_period}ms"
 horizon = "{horizon}ms"
 rescue_attempts = {rescue_attempts}
@@ -347,11 +324,16 @@ lease = "{}ms"
     )
 }
 
-/// The merchant's books are a folder with a file for each number that they hold. What follows the dash of a number
-/// says how the step goes about it: `N` does not hold it, `C` cannot tell, `S` is slow.
+/// The merchant's books are a folder for each product with a file for each number that they hold. What follows the
+/// dash of a number says how the step goes about it: `N` does not hold it, `C` cannot tell, `S` is slow.
 fn accept_step(books: &Path) -> String {
     format!(
-        "case $KICC_NUMBER in *-N*) exit 10;; *-C*) exit 1;; *-S*) sleep 0.7;; esac\n: > '{}'/\"$KICC_NUMBER\"\n",
+        "read -r question
+case $question in *'\"{}\"'*) product=easytalk;; *) product=simple;; esac
+case $KICC_NUMBER in *-N*) exit 10;; *-C*) exit 1;; *-S*) sleep 0.7;; esac
+: > '{}'/$product/\"$KICC_NUMBER\"
+",
+        terminal(Product::EasyTalk),
         books.display()
     )
 }

@@ -2,7 +2,10 @@
 
 use std::process::{Command, Stdio};
 
+use kicc_testkit::van::faults::Product;
 use libtest_mimic::Trial;
+
+use crate::shop::{PRODUCTS, name};
 
 /// A trial that panics when it fails.
 pub fn trial(name: impl Into<String>, run: impl FnOnce() + Send + 'static) -> Trial {
@@ -10,6 +13,17 @@ pub fn trial(name: impl Into<String>, run: impl FnOnce() + Send + 'static) -> Tr
         run();
         Ok(())
     })
+}
+
+/// One for each product: `subject::product::what`.
+pub fn each_product(
+    subject: &'static str,
+    what: &'static str,
+    run: fn(Product),
+) -> impl Iterator<Item = Trial> {
+    PRODUCTS
+        .into_iter()
+        .map(move |product| trial(format!("{subject}::{}::{what}", name(product)), move || run(product)))
 }
 
 /// The same, of something that is possible on some machines only: ignored here, or a failure with `KICC_NO_SKIP=1`.

@@ -2,20 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use kicc_testkit::van::faults::Plan;
+use kicc_testkit::van::faults::{Plan, Product};
 use libtest_mimic::Trial;
 
 use crate::{
     books,
-    shop::{CALM, Line, Shop},
-    trials::trial,
+    process::Line,
+    shop::{CALM, Shop},
+    trials::each_product,
 };
 
 pub fn trials() -> Vec<Trial> {
-    vec![
-        trial("two::r3_two_processes_send_each_number_once_and_print_the_same", two_processes),
-        trial("two::r3_a_rerun_sends_nothing_and_prints_the_same_as_repeats", rerun),
-    ]
+    let two = each_product("two", "r3_two_processes_send_each_number_once_and_print_the_same", two_processes);
+    let again = each_product("two", "r3_a_rerun_sends_nothing_and_prints_the_same_as_repeats", rerun);
+    two.chain(again).collect()
 }
 
 /// Every kind of end, with and without a rescue.
@@ -39,10 +39,10 @@ fn numbers() -> Vec<String> {
     numbers
 }
 
-fn two_processes() {
-    let shop = Shop::open(CALM, CALM.van());
+fn two_processes(product: Product) {
+    let shop = Shop::open(product, CALM, CALM.van());
     let numbers = numbers();
-    let orders = shop.orders("orders.jsonl", &numbers);
+    let orders = shop.orders(&numbers);
     // One in the file's order and a few at a time, the other all at once: they meet at different stages.
     let first = shop.start_pay(&orders, 3);
     let second = shop.start_pay(&orders, numbers.len());
@@ -59,8 +59,8 @@ fn two_processes() {
     assert_eq!(books::agree(&shop, &numbers, &told), 1);
 }
 
-fn rerun() {
-    let shop = Shop::open(CALM, CALM.van());
+fn rerun(product: Product) {
+    let shop = Shop::open(product, CALM, CALM.van());
     let numbers = numbers();
     let first = shop.pay(&numbers).ended_with(&[13]);
     let before = shop.van.counts();
