@@ -42,7 +42,8 @@ fn r3_a_number_of_both_products_is_two_attempts() {
     shop.orders(&["A1"]);
     shop.pay("").ends(0);
     write(&shop, &[sale("A1")]);
-    assert_eq!(shop.kicc(PAY).ends(0).line("A1")["repeat"], false);
+    let easytalk = shop.kicc(PAY).ends(0).line("A1");
+    assert_eq!((&easytalk["repeat"], &easytalk["product"]), (&false.into(), &"easytalk".into()));
     let refund = "refund --number A1 --config kicc.toml --journal j --output json";
     let which = shop.kicc(refund).ends(2);
     assert!(which.err.contains("known at several terminals"), "{}", which.err);

@@ -166,7 +166,7 @@ fn a_stopped_run_is_recovered_and_a_parked_record_resolved() {
     assert!(stopped.err.contains("`kicc recover` goes on with"), "{}", stopped.err);
     let parked = shop.kicc("recover --config kicc.toml --journal j --output json").ends(13);
     assert_eq!(parked.line("Xhanga_never-0001")["code"], "7777");
-    assert_eq!(parked.lines().pop().unwrap()["parked"][0], "Xhanga_never-0001");
+    assert_eq!(parked.lines().pop().unwrap()["parked"][0]["number"], "Xhanga_never-0001");
     let show = shop.kicc("journal show Xhanga_never-0001 --journal j").ends(0).out;
     assert!(
         show.contains("NOBODY KNOWS") && show.contains("kicc journal resolve Xhanga_never-0001"),

@@ -95,7 +95,7 @@ fn told_of<'a>(
     number: &str,
     is_meant: impl Fn(&Line) -> bool,
 ) -> Option<&'a Line> {
-    let is_ours = |line: &Line| line.product.as_deref().is_none_or(|product| product == name(shop.product));
+    let is_ours = |line: &Line| line.product.as_deref() == Some(name(shop.product));
     let of_it = |line: &&Line| line.number == number && is_ours(line) && is_meant(line);
     let told: Vec<&Line> = lines.iter().filter(of_it).filter(|line| line.outcome.is_some()).collect();
     let last = told.last().copied()?;

@@ -328,12 +328,9 @@ lease = "{}ms"
 /// dash of a number says how the step goes about it: `N` does not hold it, `C` cannot tell, `S` is slow.
 fn accept_step(books: &Path) -> String {
     format!(
-        "read -r question
-case $question in *'\"{}\"'*) product=easytalk;; *) product=simple;; esac
-case $KICC_NUMBER in *-N*) exit 10;; *-C*) exit 1;; *-S*) sleep 0.7;; esac
-: > '{}'/$product/\"$KICC_NUMBER\"
+        "case $KICC_NUMBER in *-N*) exit 10;; *-C*) exit 1;; *-S*) sleep 0.7;; esac
+: > '{}'/\"$KICC_PRODUCT/$KICC_NUMBER\"
 ",
-        terminal(Product::EasyTalk),
         books.display()
     )
 }

@@ -17,7 +17,8 @@ pub const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// A command that the shell runs once or more for each approval; so it must be idempotent.
 ///
-/// On standard input it gets one JSON object; in its environment `KICC_NUMBER`, `KICC_AMOUNT` (won),
+/// On standard input it gets one JSON object; in its environment `KICC_NUMBER`, which is one of its `KICC_PRODUCT`
+/// (`simple` or `easytalk`) at its `KICC_TERMINAL_ID` (R3), `KICC_AMOUNT` (won),
 /// `KICC_APPROVAL_NUMBER` (empty where none is known) and `KICC_QUESTION`: `approved`, or `restored` where a journal
 /// came from a backup and the question is only whether the books hold a sale under that number (R24). What it prints
 /// goes to standard error.
@@ -57,6 +58,7 @@ impl AcceptCommand {
         let input = serde_json::to_vec(&Input {
             question: name(question),
             environment: question.key.environment.as_str(),
+            product: question.key.product.as_str(),
             terminal_id: question.key.terminal.as_str(),
             number: question.key.number.as_str(),
             amount: amount.total().0,
@@ -69,6 +71,8 @@ impl AcceptCommand {
         command
             .args([flag, &self.command])
             .env("KICC_NUMBER", question.key.number.as_str())
+            .env("KICC_PRODUCT", question.key.product.as_str())
+            .env("KICC_TERMINAL_ID", question.key.terminal.as_str())
             .env("KICC_AMOUNT", amount.total().0.to_string())
             .env(
                 "KICC_APPROVAL_NUMBER",
@@ -93,6 +97,7 @@ impl AcceptCommand {
 struct Input<'a> {
     question: &'static str,
     environment: &'a str,
+    product: &'static str,
     terminal_id: &'a str,
     number: &'a str,
     amount: u64,

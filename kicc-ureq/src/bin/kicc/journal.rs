@@ -163,6 +163,7 @@ pub fn now() -> UnixMillis {
 #[derive(Serialize)]
 struct Item<'a> {
     number: &'a str,
+    product: &'static str,
     kind: &'static str,
     made_at: String,
     amount: Option<u64>,
@@ -188,6 +189,7 @@ impl<'a> Item<'a> {
         };
         Item {
             number: row.key.number.as_str(),
+            product: row.key.product.as_str(),
             kind: row.kind.as_str(),
             made_at: times::machine(row.created_at),
             amount: record.as_ref().ok().map(|record| record.amount.total().0),
@@ -204,8 +206,11 @@ impl<'a> Item<'a> {
         let told = if row.standing != Standing::Open && !row.told { "untold" } else { "" };
         let why = self.why.as_deref().unwrap_or_default();
         let (number, made, kind) = (self.number, times::stamp(row.created_at), self.kind);
+        let product = self.product;
         let what = self.outcome.unwrap_or(self.standing);
-        let line = format!("{number:<20}  {made}  {kind:<8}  {what:<14}  {amount:>15}  {told:<6}  {why}");
+        let line = format!(
+            "{number:<20}  {made}  {product:<8}  {kind:<8}  {what:<14}  {amount:>15}  {told:<6}  {why}"
+        );
         line.trim_end().to_owned()
     }
 }

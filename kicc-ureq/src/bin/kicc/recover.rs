@@ -106,10 +106,17 @@ fn all(client: &Client, args: &Args, codes: &Codes) -> Result<Exit, Fail> {
 struct Summary<'a> {
     settled: usize,
     told_again: usize,
-    parked: Vec<&'a str>,
-    held: Vec<&'a str>,
+    parked: Vec<Named<'a>>,
+    held: Vec<Named<'a>>,
     left_alone: Vec<LeftAlone<'a>>,
-    still_open: Vec<&'a str>,
+    still_open: Vec<Named<'a>>,
+}
+
+/// A number is one of its product.
+#[derive(Serialize)]
+struct Named<'a> {
+    number: &'a str,
+    product: &'static str,
 }
 
 #[derive(Serialize)]
@@ -120,20 +127,21 @@ struct LeftAlone<'a> {
 
 impl<'a> Summary<'a> {
     fn new(report: &'a Report) -> Self {
-        let number_of = |key: &'a Key| key.number.as_str();
+        let parked = report.parked.iter().filter_map(|settled| settled.record());
         Summary {
             settled: report.settled,
             told_again: report.told_again,
-            parked: report
-                .parked
-                .iter()
-                .filter_map(|settled| settled.record())
-                .map(|record| number_of(&record.key))
-                .collect(),
-            held: report.held.iter().map(number_of).collect(),
+            parked: parked.map(|record| Named::new(&record.key)).collect(),
+            held: report.held.iter().map(Named::new).collect(),
             left_alone: report.left_alone.iter().map(|(number, why)| LeftAlone { number, why }).collect(),
-            still_open: report.still_open.iter().map(|open| number_of(&open.key)).collect(),
+            still_open: report.still_open.iter().map(|open| Named::new(&open.key)).collect(),
         }
+    }
+}
+
+impl<'a> Named<'a> {
+    fn new(key: &'a Key) -> Self {
+        Named { number: key.number.as_str(), product: key.product.as_str() }
     }
 }
 
@@ -149,6 +157,8 @@ fn text(report: &Report, codes: &Codes, out: &mut impl io::Write) -> io::Result<
     }
     for (what, numbers) in [("held by a living worker", &summary.held), ("still open", &summary.still_open)] {
         if !numbers.is_empty() {
+            let numbers: Vec<String> =
+                numbers.iter().map(|Named { number, product }| format!("{number} ({product})")).collect();
             writeln!(out, "{what}: {}", numbers.join(", "))?;
         }
     }

@@ -62,6 +62,7 @@ struct Sum {
 #[derive(Debug, PartialEq, Eq, Serialize)]
 struct Left {
     number: String,
+    product: &'static str,
     kind: &'static str,
     made_at: String,
     amount: Option<u64>,
@@ -137,9 +138,12 @@ impl Report {
             [("still open, of any day", &self.still_open), ("waiting for a person, of any day", &self.parked)]
         {
             writeln!(out, "\n{title}: {}", list.len())?;
-            for Left { number, kind, made_at, amount, charged } in list {
+            for Left { number, product, kind, made_at, amount, charged } in list {
                 let amount = amount.map(|won| words::won(Won(won))).unwrap_or_default();
-                writeln!(out, "  {number:<20}  {kind:<8}  {made_at}  {amount:>15}  charged: {charged}")?;
+                writeln!(
+                    out,
+                    "  {number:<20}  {product:<8}  {kind:<8}  {made_at}  {amount:>15}  charged: {charged}"
+                )?;
             }
         }
         if self.unreadable > 0 {
@@ -159,6 +163,7 @@ impl Left {
         };
         Left {
             number: row.key.number.to_string(),
+            product: row.key.product.as_str(),
             kind: row.kind.as_str(),
             made_at: times::machine(row.created_at),
             amount: record.map(|record| record.amount.total().0),

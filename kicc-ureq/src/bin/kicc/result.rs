@@ -33,6 +33,8 @@ pub enum Format {
 #[derive(Serialize)]
 pub struct Line<'a> {
     number: &'a str,
+    /// `null` where nothing was recorded.
+    product: Option<&'static str>,
     outcome: Option<&'static str>,
     charged: &'static str,
     safe_to_retry: bool,
@@ -54,6 +56,7 @@ pub struct Line<'a> {
 #[derive(Serialize)]
 pub struct RefundLine<'a> {
     number: &'a str,
+    product: Option<&'static str>,
     refund_number: Option<&'a str>,
     outcome: Option<&'static str>,
     charged: &'static str,
@@ -152,10 +155,12 @@ impl<'a> Told<'a> {
         let line = OpenLine { reason: words::open_name(open.reason), until: times::machine(open.until) };
         let why = Some(words::open(open.reason).to_owned());
         let record = &*open.record;
+        let product = Some(record.key.product.as_str());
         let person = Person { amount: Some(record.amount.total()), ..Person::default() };
         match record.kind {
             Kind::Approval => Told::Approval(Box::new(Line {
                 number: record.key.number.as_str(),
+                product,
                 outcome: None,
                 charged: Charged::Unknown.as_str(),
                 safe_to_retry: false,
@@ -170,6 +175,7 @@ impl<'a> Told<'a> {
             })),
             Kind::Refund => Told::Refund(Box::new(RefundLine {
                 number: original(record),
+                product,
                 refund_number: Some(record.key.number.as_str()),
                 outcome: None,
                 charged: Charged::Unknown.as_str(),
@@ -266,6 +272,7 @@ impl<'a> Line<'a> {
         };
         Line {
             number: record.map_or(number, |record| record.key.number.as_str()),
+            product: record.map(|record| record.key.product.as_str()),
             outcome: Some(outcome.name()),
             charged: outcome.charged().as_str(),
             safe_to_retry: outcome.safe_to_retry(),
@@ -322,6 +329,7 @@ impl<'a> RefundLine<'a> {
         };
         RefundLine {
             number: record.map_or(number, original),
+            product: record.map(|record| record.key.product.as_str()),
             refund_number: record.map(|record| record.key.number.as_str()),
             outcome: Some(outcome.name()),
             charged: outcome.charged().as_str(),
@@ -489,7 +497,8 @@ mod tests {
         assert_eq!(
             ended(&Outcome::Approved(approval), Format::Json),
             concat!(
-                r#"{"number":"ORD_1","outcome":"approved","charged":"yes","safe_to_retry":false,"repeat":false,"#,
+                r#"{"number":"ORD_1","product":null,"outcome":"approved","charged":"yes","safe_to_retry":false,"#,
+                r#""repeat":false,"#,
                 r#""code":null,"message":null,"approval":{"approval_number":"30001234","#,
                 r#""approved_at":"2026-11-21T11:30:02+09:00","approval_date":"20261121","approval_time":"113002","#,
                 r#""van_number":null,"issuer_code":null,"issuer_name":null,"acquirer_code":null,"#,
