@@ -189,11 +189,6 @@ impl Row {
     }
 }
 
-/// Simple Payment's table: approvals, rescues, doors.
-pub fn table() -> impl Iterator<Item = &'static Row> {
-    table_of(Product::Simple)
-}
-
 /// A product's table: approvals, rescues, doors.
 pub fn table_of(product: Product) -> impl Iterator<Item = &'static Row> {
     let all = APPROVALS.iter().map(|(_, row)| row).chain(RESCUES.iter().map(|(_, row)| row)).chain(&DOORS);
@@ -201,11 +196,6 @@ pub fn table_of(product: Product) -> impl Iterator<Item = &'static Row> {
 }
 
 impl Fault {
-    /// Every fault of an approval in Simple Payment, in the table's order; `Cut` with an example byte.
-    pub fn all() -> impl Iterator<Item = Self> {
-        Self::of(Product::Simple)
-    }
-
     /// Every fault of an approval in any product.
     pub(crate) fn every() -> impl Iterator<Item = Self> {
         APPROVALS.iter().map(|(fault, _)| *fault)
@@ -252,11 +242,6 @@ impl fmt::Display for Fault {
 }
 
 impl Rescue {
-    /// Every fault of a rescue in Simple Payment, in the table's order.
-    pub fn all() -> impl Iterator<Item = Self> {
-        Self::of(Product::Simple)
-    }
-
     /// Every fault of a rescue in any product.
     pub(crate) fn every() -> impl Iterator<Item = Self> {
         RESCUES.iter().map(|(rescue, _)| *rescue)
