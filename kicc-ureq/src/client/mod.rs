@@ -148,7 +148,7 @@ impl Client {
     }
 
     /// Takes an order to its outcome at the first terminal of its product. A known number sends nothing and
-    /// gives what is known of it (R3), with [`Settled::repeat`] set.
+    /// gives what is known of it (R3), with [`End::repeat`] set.
     ///
     /// # Errors
     /// [`Error`]: this call sent nothing.
