@@ -1,8 +1,8 @@
-//! Both journals keep the contract.
+//! The SQLite journal keeps the contract.
 
 use kicc_proto::{journal::Journal, time::UnixMillis};
 use kicc_testkit::journal_kit::{Store, run};
-use kicc_ureq::journal::{MemoryJournal, SqliteJournal};
+use kicc_ureq::journal::SqliteJournal;
 use tempfile::TempDir;
 
 struct Sqlite(TempDir);
@@ -28,29 +28,7 @@ impl Store for Sqlite {
     }
 }
 
-struct Memory(MemoryJournal);
-
-impl Store for Memory {
-    fn open(&self) -> Box<dyn Journal> {
-        Box::new(self.0.another())
-    }
-    fn knows_life(&self) -> bool {
-        true
-    }
-    fn prune(&self, before: UnixMillis) -> u64 {
-        self.0.prune(before, 100).unwrap().into()
-    }
-    fn restored(&self, prefix: &str) -> bool {
-        self.0.restored(prefix).is_ok()
-    }
-}
-
 #[test]
 fn the_sqlite_journal_keeps_the_contract() {
     run(|| Box::new(Sqlite(tempfile::tempdir().unwrap())));
-}
-
-#[test]
-fn the_memory_journal_keeps_the_contract() {
-    run(|| Box::new(Memory(MemoryJournal::new())));
 }

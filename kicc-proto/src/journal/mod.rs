@@ -7,11 +7,17 @@
 //! Every write answers one of three: done, *known not stored* ([`WriteError::NotStored`]) or *not known*
 //! ([`WriteError::NotKnown`]); to mistake the third for the second loses a payment (R2, R18).
 
+mod async_journal;
 pub mod record;
+pub mod restore;
 pub mod sql;
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 
+pub use self::{
+    async_journal::{AsyncJournal, BoxFuture},
+    restore::Admission,
+};
 pub use crate::product::Product;
 use crate::{
     time::UnixMillis,
@@ -295,31 +301,7 @@ pub enum Claimed {
     Moved,
 }
 
-/// What a journal that was restored from a backup asks of new numbers (R24).
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Admission {
-    /// Any number.
-    #[default]
-    Any,
-    /// Only numbers that begin so.
-    Prefix(Box<str>),
-    /// None, until a person has said `restored` with a prefix that was never used.
-    None,
-}
-
-impl Admission {
-    /// Whether a number that is not known yet may be used.
-    #[must_use]
-    pub fn takes(&self, number: &TransactionNumber) -> bool {
-        match self {
-            Admission::Any => true,
-            Admission::Prefix(prefix) => number.as_str().starts_with(&**prefix),
-            Admission::None => false,
-        }
-    }
-}
-
-/// The contract of a journal, blocking form. The async form has the same names.
+/// The contract of a journal, blocking form; [`AsyncJournal`] is the other one, with the same names.
 ///
 /// A journal is shared by threads and, where it is a file or a server, by processes and machines.
 pub trait Journal: Send + Sync {

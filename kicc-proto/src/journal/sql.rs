@@ -4,9 +4,9 @@
 //! `ON CONFLICT DO NOTHING`, `RETURNING`. Placeholders are `$1`, `$2`, ...: PostgreSQL's by number, SQLite's by order
 //! of first appearance, so every statement brings them in ascending order.
 //!
-//! What a store does around a statement: every write runs in a transaction that begins with [`NEXT_SEQUENCE`] (SQLite:
-//! `BEGIN IMMEDIATE`); a write that changed no row is rolled back. PostgreSQL needs a database whose collation is `C`,
-//! so that both order keys by bytes.
+//! What a store does around a statement: every write begins with [`NEXT_SEQUENCE`], in a transaction of its own or in a
+//! savepoint of one that several share (SQLite: `BEGIN IMMEDIATE`); a write that changed no row is rolled back.
+//! PostgreSQL needs a database whose collation is `C`, so that both order keys by bytes.
 //!
 //! **Slots.** A live row keeps others from taking the same thing: an approval the authorisation that it spends (R3),
 //! a refund the approval that it refunds (R16). Both are one column, [`slot`], and one unique index. A closed row that
@@ -59,7 +59,7 @@ pub const SCHEMA: &[&str] = &[
     "INSERT INTO kicc_meta (name, number, text) VALUES ('sequence', 0, '') ON CONFLICT DO NOTHING",
     // Rows last written at or before this sequence are suspect (R24).
     "INSERT INTO kicc_meta (name, number, text) VALUES ('restored', 0, '') ON CONFLICT DO NOTHING",
-    // 0: any number; 1: none; 2: numbers that begin with the text.
+    // See `Admission::from_meta` (R24).
     "INSERT INTO kicc_meta (name, number, text) VALUES ('admission', 0, '') ON CONFLICT DO NOTHING",
 ];
 

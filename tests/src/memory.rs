@@ -8,13 +8,13 @@ use std::{
 use kicc_proto::{
     journal::{
         Admission, Claim, Claimed, Expect, Journal, Key, Kind, Life, Listing, ReadError, Row, Standing,
-        Unreadable, WriteError, Written, sql,
+        Unreadable, WriteError, Written,
+        restore::{RestoredError, check_prefix},
+        sql,
     },
     time::UnixMillis,
     values::TransactionNumber,
 };
-
-use super::{RestoredError, check_prefix};
 
 /// How a journal call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,8 +86,8 @@ impl MemoryJournal {
         lock(&self.state).faults.extend(std::iter::repeat_n(fault, count));
     }
 
-    /// Declares that the journal was restored from a backup: see
-    /// [`SqliteJournal::restored`](super::SqliteJournal::restored).
+    /// Declares that the journal was restored from a backup (R24): new numbers must begin with `prefix`, which no
+    /// number ever did, and all rows are suspect.
     ///
     /// # Errors
     /// When the prefix is no prefix or was used.
@@ -102,7 +102,8 @@ impl MemoryJournal {
         Ok(())
     }
 
-    /// Removes old records and keeps their keys: see [`SqliteJournal::prune`](super::SqliteJournal::prune).
+    /// Removes the records of at most `limit` closed and told rows made before `before`, and keeps what refuses their
+    /// numbers, authorisations and refunds (R22). Returns how many.
     ///
     /// # Errors
     /// A scripted one.
@@ -358,4 +359,30 @@ impl State {
 
 fn same_terminal(a: &Key, b: &Key) -> bool {
     a.environment == b.environment && a.product == b.product && a.terminal == b.terminal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal_kit::{Store, run};
+
+    impl Store for MemoryJournal {
+        fn open(&self) -> Box<dyn Journal> {
+            Box::new(self.another())
+        }
+        fn knows_life(&self) -> bool {
+            true
+        }
+        fn prune(&self, before: UnixMillis) -> u64 {
+            self.prune(before, 100).expect("no fault is scripted").into()
+        }
+        fn restored(&self, prefix: &str) -> bool {
+            self.restored(prefix).is_ok()
+        }
+    }
+
+    #[test]
+    fn the_memory_journal_keeps_the_contract() {
+        run(|| Box::new(MemoryJournal::new()));
+    }
 }

@@ -1,0 +1,207 @@
+//! The writing thread: what is queued is written in groups, with one commit and one flush for each.
+
+use std::{
+    io,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+        mpsc::Receiver,
+    },
+    time::Duration,
+};
+
+use kicc_proto::journal::WriteError;
+use kicc_sqlite::{End, Group, Work, Writer};
+use tokio::{
+    sync::{AcquireError, OwnedSemaphorePermit, Semaphore, oneshot},
+    time::timeout,
+};
+
+use super::thread::{Thread, lock};
+
+/// How many writes a group has at most (our choice: other processes wait for the file no longer than some 50 ms).
+const GROUP_MAX: usize = 1_024;
+
+/// The way to the writing thread.
+pub(super) struct Writes {
+    thread: Thread<Queued>,
+    new: Lane,
+    under_way: Lane,
+    shared: Arc<Shared>,
+}
+
+/// Room in the queue for writes of one kind.
+struct Lane {
+    room: Arc<Semaphore>,
+    size: usize,
+    /// How long a write waits for room.
+    wait: Duration,
+}
+
+/// What the thread lets others see.
+#[derive(Default)]
+struct Shared {
+    writes: AtomicU64,
+    commits: AtomicU64,
+    turned_away: AtomicU64,
+    mark_trouble: Mutex<Option<String>>,
+}
+
+/// Whose write it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Of {
+    /// An attempt of which nothing was sent: it is the one to turn away when the journal falls behind.
+    NewAttempt,
+    /// An attempt under way, whose write not stored may cost a sale (R18).
+    UnderWay,
+}
+
+struct Queued {
+    job: Box<dyn Job>,
+    /// Given back when the job leaves the queue.
+    _room: OwnedSemaphorePermit,
+}
+
+impl Writes {
+    /// Begins the thread. There is room for `size` writes of each kind.
+    pub fn start(
+        writer: Writer,
+        size: usize,
+        new_wait: Duration,
+        under_way_wait: Duration,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let thread = {
+            let shared = Arc::clone(&shared);
+            Thread::start("kicc-journal-writes", move |jobs| run(writer, jobs, &shared))?
+        };
+        let size = size.clamp(1, Semaphore::MAX_PERMITS);
+        let lane = |wait| Lane { room: Arc::new(Semaphore::new(size)), size, wait };
+        Ok(Writes { thread, new: lane(new_wait), under_way: lane(under_way_wait), shared })
+    }
+
+    /// Queues a write and waits for its commit. Once it is queued it is written, whether this future lives or not.
+    pub async fn write<T: Send + 'static>(
+        &self,
+        of: Of,
+        work: impl FnOnce(&Work<'_>) -> Result<End<T>, WriteError> + Send + 'static,
+    ) -> Result<T, WriteError> {
+        let room = self.room(of).await?;
+        let (answer, answered) = oneshot::channel();
+        let job = Box::new(Task { work: Some(work), done: None, answer });
+        if !self.thread.send(Queued { job, _room: room }) {
+            return Err(closed());
+        }
+        answered.await.unwrap_or_else(|_| {
+            Err(WriteError::NotKnown("the journal's thread ended without an answer".into()))
+        })
+    }
+
+    async fn room(&self, of: Of) -> Result<OwnedSemaphorePermit, WriteError> {
+        let Lane { room, size, wait } = match of {
+            Of::NewAttempt => &self.new,
+            Of::UnderWay => &self.under_way,
+        };
+        // The usual case needs no timer.
+        if let Ok(permit) = Arc::clone(room).try_acquire_owned() {
+            return Ok(permit);
+        }
+        match timeout(*wait, Arc::clone(room).acquire_owned()).await {
+            Ok(permit) => permit.map_err(|AcquireError { .. }| closed()),
+            Err(_) => {
+                self.shared.turned_away.fetch_add(1, Ordering::Relaxed);
+                let why = format!("the journal's queue was full ({size} writes) for {} ms", wait.as_millis());
+                Err(WriteError::NotStored(why.into()))
+            }
+        }
+    }
+
+    /// Takes no more writes.
+    pub fn close(&self) {
+        self.thread.close();
+        self.new.room.close();
+        self.under_way.room.close();
+    }
+
+    /// Comes back when everything queued was written after [`Writes::close`], and the holder is dead.
+    pub async fn ended(&self) {
+        self.thread.ended().await;
+    }
+
+    /// Writes done, commits, writes turned away; in this order, since the journal was opened.
+    pub fn counts(&self) -> [u64; 3] {
+        [&self.shared.writes, &self.shared.commits, &self.shared.turned_away]
+            .map(|count| count.load(Ordering::Relaxed))
+    }
+
+    /// How many writes wait in the queue.
+    pub fn queued(&self) -> usize {
+        [&self.new, &self.under_way].iter().map(|lane| lane.size - lane.room.available_permits()).sum()
+    }
+
+    pub fn mark_trouble(&self) -> Option<String> {
+        lock(&self.shared.mark_trouble).clone()
+    }
+}
+
+fn closed() -> WriteError {
+    WriteError::NotStored("the journal is closed".into())
+}
+
+/// The thread. It waits for a first write and takes with it all that are queued by the time the file is its own.
+fn run(mut writer: Writer, jobs: &Receiver<Queued>, shared: &Shared) {
+    while let Ok(first) = jobs.recv() {
+        let began = writer.begin();
+        // If nobody can write, nobody shall wait to be told for as long as the first one did.
+        let limit = if began.is_ok() { GROUP_MAX } else { usize::MAX };
+        let queued = std::iter::once(first).chain(jobs.try_iter().take(limit - 1));
+        let mut jobs: Vec<Box<dyn Job>> = queued.map(|queued| queued.job).collect();
+        let end = began.and_then(|mut group| {
+            for job in &mut jobs {
+                job.run(&mut group);
+            }
+            group.commit()
+        });
+        if let Ok(flushed) = &end {
+            shared.writes.fetch_add(jobs.len() as u64, Ordering::Relaxed);
+            shared.commits.fetch_add(u64::from(*flushed), Ordering::Relaxed);
+            *lock(&shared.mark_trouble) = writer.mark_trouble().map(str::to_owned);
+        }
+        for job in jobs {
+            job.answer(end.as_ref().err());
+        }
+    }
+}
+
+/// A queued write.
+trait Job: Send {
+    fn run(&mut self, group: &mut Group<'_>);
+
+    /// Tells its caller, after the commit, which may have failed.
+    fn answer(self: Box<Self>, failed: Option<&WriteError>);
+}
+
+struct Task<T, W> {
+    /// Taken when it is run.
+    work: Option<W>,
+    done: Option<Result<T, WriteError>>,
+    answer: oneshot::Sender<Result<T, WriteError>>,
+}
+
+impl<T, W> Job for Task<T, W>
+where
+    T: Send,
+    W: FnOnce(&Work<'_>) -> Result<End<T>, WriteError> + Send,
+{
+    fn run(&mut self, group: &mut Group<'_>) {
+        self.done = self.work.take().map(|work| group.run(work));
+    }
+
+    fn answer(self: Box<Self>, failed: Option<&WriteError>) {
+        let result = failed.map(|error| Err(error.clone())).or(self.done);
+        // Without an answer the caller's end says so. A caller who has gone needs none.
+        if let Some(result) = result {
+            let _ = self.answer.send(result);
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Opening a journal file.
+
+use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use kicc_proto::journal::{
+    Admission,
+    sql::{self, Value},
+};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use crate::{
+    holder::Holder,
+    mark::Mark,
+    reader::Reader,
+    statement::{meta, set_meta},
+    writer::Writer,
+};
+
+/// How long a write waits for other processes (our choice: well below the default lease of a minute).
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why a journal was not opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// A file beside the journal could not be made, locked, read or written.
+    #[error("the journal's file {path} cannot be used: {error}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// SQLite refuses.
+    #[error("the journal {path} was not opened: {why}")]
+    Sqlite {
+        /// The journal.
+        path: PathBuf,
+        /// What SQLite says.
+        why: String,
+    },
+    /// Another version made it; this one leaves it alone (R21).
+    #[error("the journal {path} has schema version {found}, this program knows version {known} only", known = sql::SCHEMA_VERSION)]
+    Version {
+        /// The journal.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+    },
+    /// The system has no thread left for it.
+    #[error("the journal {path} got no thread: {error}")]
+    Thread {
+        /// The journal.
+        path: PathBuf,
+        /// What the system says.
+        error: std::io::Error,
+    },
+}
+
+/// What was found at opening.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Opened {
+    /// The journal is behind its mark: it was restored from a backup, or made anew beside an old mark. All rows are
+    /// suspect, and no new number is taken until it was declared restored, with a prefix (R24).
+    pub restored: bool,
+    /// A journal that was in use had no readable mark; it was made anew at the journal's sequence. Whether the journal
+    /// was restored cannot be known: if it was, declare it so.
+    pub mark_missing: bool,
+}
+
+/// An opened journal file.
+#[derive(Debug)]
+pub struct Parts {
+    /// Its write end. One per process is enough.
+    pub writer: Writer,
+    /// Its read end, apart from the writer, so that a read does not wait for somebody's flush.
+    pub reader: Reader,
+    /// What was found.
+    pub opened: Opened,
+}
+
+/// Opens the journal at `path`, and makes it if there is none.
+///
+/// # Errors
+/// When it, or a file beside it, cannot be used, or another version made it.
+pub fn open(path: &Path) -> Result<Parts, OpenError> {
+    let beside = |suffix: &str| {
+        let mut name = OsString::from(path);
+        name.push(suffix);
+        PathBuf::from(name)
+    };
+    let file_error = |path: PathBuf| move |error| OpenError::File { path, error };
+    let sqlite_error = |error| sqlite_error(path, &error);
+
+    // Whoever opens holds the mark: two first openings do not meet, and the mark is read before the sequence.
+    let mut mark = Mark::open_locked(&beside(".mark"), BUSY_TIMEOUT).map_err(file_error(beside(".mark")))?;
+    let highest = mark.read().map_err(file_error(beside(".mark")))?;
+    let mut connection = connect(path).map_err(sqlite_error)?;
+    let (sequence, opened) = match prepare(&mut connection, highest).map_err(sqlite_error)? {
+        Ok(found) => found,
+        Err(found) => return Err(OpenError::Version { path: path.to_owned(), found }),
+    };
+    if highest != Some(sequence) {
+        mark.set(sequence).map_err(file_error(beside(".mark")))?;
+    }
+    mark.unlock().map_err(file_error(beside(".mark")))?;
+
+    let reader = Reader::open(path)?;
+    let holder = Holder::new(beside(".holders")).map_err(file_error(beside(".holders")))?;
+    Ok(Parts { writer: Writer { connection, mark, holder }, reader, opened })
+}
+
+pub(crate) fn sqlite_error(path: &Path, error: &rusqlite::Error) -> OpenError {
+    OpenError::Sqlite { path: path.to_owned(), why: error.to_string() }
+}
+
+pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    // Without SQLITE_OPEN_URI, which would read some file names as addresses.
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(32);
+    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if mode != "wal" {
+        let why = format!("no write-ahead log is possible here, only journal_mode {mode}");
+        return Err(rusqlite::Error::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN),
+            Some(why),
+        ));
+    }
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "fullfsync", true)?;
+    Ok(connection)
+}
+
+/// Makes the tables where there are none, and compares the sequence with the mark: the sequence from now on, or the
+/// version of the tables if it is another one.
+fn prepare(connection: &mut Connection, mark: Option<u64>) -> rusqlite::Result<Result<(u64, Opened), i64>> {
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let known = tx.table_exists(None::<&str>, "kicc_meta")?;
+    if !known {
+        for statement in sql::SCHEMA {
+            tx.execute(statement, [])?;
+        }
+    }
+    let number = |name: &str| meta(&tx, name).map(|row| row.map_or(0, |(number, _)| number));
+    let version = number("schema")?;
+    if version != sql::SCHEMA_VERSION {
+        return Ok(Err(version));
+    }
+    let mut sequence = u64::try_from(number("sequence")?).unwrap_or(0);
+    let opened = Opened {
+        restored: mark.is_some_and(|mark| sequence < mark),
+        mark_missing: known && sequence > 0 && mark.is_none(),
+    };
+    if let Some(mark) = mark.filter(|_| opened.restored) {
+        set_meta(&tx, "restored", sequence.into(), "")?;
+        // The earlier prefix, if any, stays beside it: it must not be used again either.
+        let (_, earlier) = meta(&tx, "admission")?.unwrap_or_default();
+        set_meta(&tx, "admission", Value::Number(Admission::None.meta_number()), &earlier)?;
+        sequence = mark + 1;
+        set_meta(&tx, "sequence", sequence.into(), "")?;
+    }
+    tx.commit()?;
+    Ok(Ok((sequence, opened)))
+}

@@ -1,0 +1,100 @@
+//! Running the core's statements on a connection.
+
+use kicc_proto::journal::{
+    Admission, Row, Unreadable,
+    sql::{self, Value},
+};
+use rusqlite::{Connection, OptionalExtension as _, params_from_iter};
+
+pub(crate) fn execute(
+    connection: &Connection,
+    statement: &str,
+    values: Vec<Value<'_>>,
+) -> rusqlite::Result<usize> {
+    connection.prepare_cached(statement)?.execute(bind(values))
+}
+
+pub(crate) fn select(
+    connection: &Connection,
+    statement: &str,
+    values: Vec<Value<'_>>,
+) -> rusqlite::Result<Vec<Result<Row, Unreadable>>> {
+    connection
+        .prepare_cached(statement)?
+        .query_map(bind(values), |row| Ok(sql::row(&Columns(row))))?
+        .collect()
+}
+
+/// The first `limit` readable rows.
+pub(crate) fn page(
+    connection: &Connection,
+    statement: &str,
+    values: Vec<Value<'_>>,
+    limit: u32,
+) -> rusqlite::Result<Vec<Row>> {
+    let mut statement = connection.prepare_cached(statement)?;
+    let rows = statement.query_map(bind(values), |row| Ok(sql::row(&Columns(row)).ok()))?;
+    rows.filter_map(Result::transpose).take(limit as usize).collect()
+}
+
+/// Whether there is a row.
+pub(crate) fn exists(
+    connection: &Connection,
+    statement: &str,
+    values: Vec<Value<'_>>,
+) -> rusqlite::Result<bool> {
+    connection.prepare_cached(statement)?.exists(bind(values))
+}
+
+/// Every unreadable row of the whole table (R21).
+pub(crate) fn unreadable(connection: &Connection) -> rusqlite::Result<Vec<Unreadable>> {
+    let mut statement = connection.prepare(sql::CHECK)?;
+    let mut rows = statement.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.extend(sql::row(&Columns(row)).err());
+    }
+    Ok(found)
+}
+
+pub(crate) fn meta(connection: &Connection, name: &str) -> rusqlite::Result<Option<(i64, String)>> {
+    connection.prepare_cached(sql::META)?.query_row([name], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+}
+
+pub(crate) fn set_meta(
+    connection: &Connection,
+    name: &str,
+    number: Value<'_>,
+    text: &str,
+) -> rusqlite::Result<usize> {
+    execute(connection, sql::SET_META, vec![number, text.into(), name.into()])
+}
+
+pub(crate) fn admission(connection: &Connection) -> rusqlite::Result<Admission> {
+    let meta = meta(connection, "admission")?;
+    Ok(meta.map_or(Admission::None, |(number, text)| Admission::from_meta(number, &text)))
+}
+
+/// What an unreadable row is called in an error.
+pub(crate) fn unreadable_text(bad: &Unreadable) -> Box<str> {
+    format!("row {} is unreadable and left alone: {}", bad.key, bad.why).into()
+}
+
+fn bind(values: Vec<Value<'_>>) -> impl rusqlite::Params {
+    params_from_iter(values.into_iter().map(|value| match value {
+        Value::Text(text) => rusqlite::types::Value::Text(text.into_owned()),
+        Value::Number(number) => rusqlite::types::Value::Integer(number),
+        Value::Null => rusqlite::types::Value::Null,
+    }))
+}
+
+struct Columns<'a, 'b>(&'a rusqlite::Row<'b>);
+
+impl sql::Columns for Columns<'_, '_> {
+    fn text(&self, column: usize) -> Option<String> {
+        self.0.get(column).ok()
+    }
+    fn number(&self, column: usize) -> Option<i64> {
+        self.0.get(column).ok()
+    }
+}
