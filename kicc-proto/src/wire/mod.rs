@@ -2,8 +2,11 @@
 
 pub(crate) mod answer;
 pub mod call;
+pub mod exchange;
 pub(crate) mod json;
+pub mod message;
 pub mod post;
+pub mod settings;
 pub mod sign;
 pub mod token_key;
 
@@ -28,6 +31,13 @@ pub struct Request<'b> {
 }
 
 impl<'b> Request<'b> {
+    /// A request to try a transport with, or `None` with more than eight headers. What moves money is made by the
+    /// flow alone, after it was recorded.
+    #[must_use]
+    pub fn trial(path: &'b str, headers: &[(&'static str, &'b str)], body: &'b [u8]) -> Option<Self> {
+        Some(Request { path, headers: ArrayVec::try_from(headers).ok()?, body })
+    }
+
     /// The path below the configured base URL, such as `/smpy/kiccpay/reqAprv`.
     #[must_use]
     pub fn path(&self) -> &'b str {

@@ -26,7 +26,11 @@
 //! # What ureq is kept from doing
 //!
 //! No redirects, no status treated as an error, no compression, no cookies, no proxy from the environment unless
-//! asked for, and no kept connections unless asked for ([`HttpSettings::reuse_connections`]). It has no retry.
+//! asked for, and no kept connections unless asked for ([`HttpSettings::reuse_connections`],
+//! [`HttpSettings::reuse_unless_money`]). It has no retry.
+//!
+//! [`Failure::NotSent`]: kicc_proto::wire::Failure::NotSent
+//! [`Failure::MaybeSent`]: kicc_proto::wire::Failure::MaybeSent
 
 mod call;
 mod connect;
@@ -42,19 +46,19 @@ use std::io::Read;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use kicc_proto::wire::{Failure, Reply, Request};
-use ureq::config::{AutoHeaderValue, Config};
-use ureq::http;
+use kicc_proto::wire::settings::BaseUrl;
+use kicc_proto::wire::{Request, exchange};
+use ureq::config::Config;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
-use ureq::{Agent, Proxy};
+use ureq::{Agent, http};
 
-pub use self::message::{CallError, CallLimits};
-pub use self::settings::{HttpSettings, SettingsError};
+pub use kicc_proto::wire::exchange::OwnedReply;
+pub use kicc_proto::wire::message::{CallError, CallLimits};
+pub use kicc_proto::wire::settings::{HttpSettings, SettingsError};
 
 use self::call::{Call, Stop};
 use self::connect::{Dns, TcpConnector};
 use self::marker::MarkerConnector;
-use self::settings::Base;
 use self::tls::TlsConnector;
 
 /// How long a kept connection may lie idle. Our choice: shorter than the idle limits that servers commonly have.
@@ -69,62 +73,21 @@ const BUFFER: usize = 2 * HEAD_MAX;
 /// and wall clock are checked (R4, R20, R25); `send_by` is checked after it returned.
 pub type MaySend = Arc<dyn Fn() -> bool + Send + Sync>;
 
-/// What one exchange may take.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// The first byte of the request is not handed over after this.
-    pub send_by: Instant,
-    /// The whole answer must be there this long after the last byte of the request was handed over.
-    pub answer_within: Duration,
-    /// The request moves money (an approval or a cancellation): its socket resets on close (R13a).
-    pub money: bool,
-}
+/// What one exchange may take, by the clock of the standard library.
+pub type Limits = exchange::Limits<Instant>;
 
 /// How one exchange ended.
-#[derive(Debug)]
-pub struct Exchange {
-    /// When the last byte of the request was handed to the kernel; `None` if that did not happen.
-    pub written_at: Option<Instant>,
-    /// The answer, whatever its status; or why there is none.
-    pub result: Result<OwnedReply, Failure>,
-}
-
-/// A whole answer. Where it had neither a length nor chunks, its end is where the peer closed: only the core, which
-/// reads the JSON, can tell whether such a body is complete (R7).
-pub struct OwnedReply {
-    /// The HTTP status.
-    pub status: u16,
-    /// The value of `content-type`, if there was one and it is visible ASCII.
-    pub content_type: Option<String>,
-    /// The whole body, as it came.
-    pub body: Vec<u8>,
-}
-
-impl OwnedReply {
-    /// The same, as the core takes it.
-    #[must_use]
-    pub fn as_reply(&self) -> Reply<'_> {
-        Reply { status: self.status, content_type: self.content_type.as_deref(), body: &self.body }
-    }
-}
-
-impl std::fmt::Debug for OwnedReply {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.as_reply().fmt(f)
-    }
-}
+pub type Exchange = exchange::Exchange<Instant>;
 
 /// The transport to one gateway. Clones share settings, TLS sessions and kept connections.
 #[derive(Clone)]
 pub struct Http(Arc<Shared>);
 
 struct Shared {
-    base: Base,
+    base: BaseUrl,
     config: Config,
     proxied: bool,
-    connect_timeout: Duration,
-    reuse: bool,
-    body_limit: usize,
+    settings: HttpSettings,
     tls: Arc<rustls::ClientConfig>,
     kept: Mutex<Vec<Kept>>,
 }
@@ -147,27 +110,22 @@ impl Http {
     ///
     /// [`SettingsError`] names the setting that cannot be used.
     pub fn new(settings: HttpSettings) -> Result<Http, SettingsError> {
-        let proxy = settings.proxy()?;
-        let base = settings.base(proxy.is_some())?;
-        if settings.connect_timeout.is_zero() {
-            return Err(SettingsError::ConnectTimeout);
-        }
+        let proxy = settings::proxy(&settings)?;
+        settings.connect_timeout()?;
         Ok(Http(Arc::new(Shared {
+            base: settings.gateway(proxy.is_some())?,
             proxied: proxy.is_some(),
-            config: config(proxy, settings.reuse_connections),
-            connect_timeout: settings.connect_timeout,
-            reuse: settings.reuse_connections,
-            body_limit: settings.body_limit,
+            config: settings::config(proxy, settings.reuses(false)),
             tls: tls::client_config(settings.ca_pem.as_deref())?,
             kept: Mutex::default(),
-            base,
+            settings,
         })))
     }
 
     /// Whether the gateway is on this machine: `localhost` or a loopback address in the base URL.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
-        self.0.base.loopback
+        self.0.base.is_loopback()
     }
 
     /// Sends the request once and waits for the whole answer. Blocks at most up to `send_by` and then
@@ -185,27 +143,29 @@ impl Http {
         limits: Limits,
         may_send: MaySend,
     ) -> Exchange {
-        let mut request = http::Request::post(format!("{}{path}", self.0.base.url));
+        let keep = self.0.settings.reuses(limits.money);
+        let mut request = http::Request::post(format!("{}{path}", self.0.base.as_str()));
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        if !self.0.reuse {
+        if !keep {
             request = request.header("connection", "close");
         }
         let line = self.line(limits, may_send);
         let outcome = request
             .body(body)
             .map_err(|error| Stop::Failed(error.into()))
-            .and_then(|request| run(&line.agent, request, self.0.body_limit));
+            .and_then(|request| run(&line.agent, request, self.0.settings.body_limit));
         let exchange = line.call.conclude(outcome);
-        if self.0.reuse && exchange.result.is_ok() {
+        if keep && exchange.result.is_ok() {
             self.kept().push(Kept { line, since: Instant::now() });
         }
         exchange
     }
 
     fn line(&self, limits: Limits, may_send: MaySend) -> Line {
-        if let Some(Kept { line, .. }) = self.kept().pop() {
+        let kept = if self.0.settings.reuses(limits.money) { self.kept().pop() } else { None };
+        if let Some(Kept { line, .. }) = kept {
             line.call.begin(limits, may_send);
             return line;
         }
@@ -215,10 +175,10 @@ impl Http {
             .chain(ConnectProxyConnector::default())
             .chain(TcpConnector {
                 call: call.clone(),
-                timeout: shared.connect_timeout,
-                loopback_only: shared.base.loopback_only,
+                timeout: shared.settings.connect_timeout,
+                loopback_only: shared.base.loopback_only(),
                 // A kept connection may carry a money-moving request later.
-                reset_on_close: limits.money || shared.reuse,
+                reset_on_close: limits.money || shared.settings.reuse_connections,
             })
             .chain(TlsConnector { call: call.clone(), config: shared.tls.clone() })
             .chain(MarkerConnector { call: call.clone(), proxied: shared.proxied });
@@ -236,24 +196,8 @@ impl Http {
 
 impl std::fmt::Debug for Http {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Http").field("base_url", &self.0.base.url).finish_non_exhaustive()
+        f.debug_struct("Http").field("base_url", &self.0.base.as_str()).finish_non_exhaustive()
     }
-}
-
-fn config(proxy: Option<Proxy>, reuse: bool) -> Config {
-    Agent::config_builder()
-        .proxy(proxy)
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .http_status_as_error(false)
-        .max_idle_connections(usize::from(reuse))
-        .max_idle_connections_per_host(usize::from(reuse))
-        .max_idle_age(IDLE)
-        .max_response_header_size(HEAD_MAX)
-        .user_agent(concat!("kicc/", env!("CARGO_PKG_VERSION")))
-        .accept(AutoHeaderValue::None)
-        .accept_encoding(AutoHeaderValue::None)
-        .build()
 }
 
 fn run(agent: &Agent, request: http::Request<&[u8]>, body_limit: usize) -> Result<OwnedReply, Stop> {

@@ -7,6 +7,7 @@ use kicc_proto::simple::auth::{
 };
 use kicc_proto::values::*;
 use kicc_proto::wire::call::Registration;
+use kicc_testkit::transport_kit::server::Server;
 use kicc_testkit::van::{EasyTalkSettings, Van, VanConfig};
 
 use super::*;
@@ -51,6 +52,10 @@ fn settings() -> auth::Settings {
 
 fn customer_key() -> auth::CustomerKey {
     auth::CustomerKey::new("CK-1").unwrap()
+}
+
+fn to(server: &Server) -> Http {
+    Http::new(HttpSettings::new(server.url())).unwrap()
 }
 
 fn http(van: &Van) -> Http {
@@ -137,13 +142,13 @@ fn what_was_not_sent_says_so() {
 
 #[test]
 fn an_answer_that_does_not_come_is_waited_for_once() {
-    let server = Server::start(|mut stream, _| {
-        read_request(&mut stream);
-        thread::sleep(Duration::from_secs(3));
+    let server = Server::start(|mut peer| {
+        peer.request();
+        std::thread::sleep(Duration::from_secs(3));
     });
     let began = Instant::now();
     let limits = CallLimits { answer_within: Duration::from_millis(300), ..QUICK };
-    let error = server.http().call(&order(&number("REG-1")), limits).unwrap_err();
+    let error = to(&server).call(&order(&number("REG-1")), limits).unwrap_err();
     took(began, 300, 1500);
     assert_eq!(error, CallError::NoAnswer(MaybeSent::Timeout));
     assert_eq!(error.to_string(), "no answer in time; no money moved");
@@ -169,7 +174,7 @@ fn a_broken_answer_brings_no_window() {
         (http(elsewhere), CallError::Unclear(Unclear::Damaged("authPageUrl".into()))),
     ] {
         let server = Server::answering(answer.clone());
-        assert_eq!(server.http().call(&order(&number("REG-1")), QUICK), Err(error.clone()), "{answer}");
+        assert_eq!(to(&server).call(&order(&number("REG-1")), QUICK), Err(error.clone()), "{answer}");
         assert!(error.to_string().ends_with("; no money moved"), "{error}");
     }
 }

@@ -9,55 +9,14 @@ fn with(url: &str, change: impl FnOnce(&mut HttpSettings)) -> Result<Http, Setti
 }
 
 #[test]
-fn a_base_url_is_refused_before_anything_is_sent() {
-    for url in [
-        "",
-        "gw.test",
-        "ftp://gw.test",
-        "https://",
-        "https://u:hunter2@gw.test",
-        "https://gw.test:0",
-        "https://gw.test:99999",
-        "https://gw.test/?q=1",
-        "https://gw.test/#f",
-        "/smpy",
-        "https://gw test",
-    ] {
-        let error = with(url, |_| {}).unwrap_err();
-        assert!(matches!(error, SettingsError::BaseUrl(_)), "{url}: {error:?}");
-        assert!(!error.to_string().contains("hunter2"));
-    }
-}
-
-#[test]
-fn plain_http_is_for_loopback_only_unless_allowed() {
-    for (url, loopback) in [
-        ("http://127.0.0.1:8080", true),
-        ("http://127.9.9.9", true),
-        ("http://[::1]:8080/x", true),
-        ("http://LocalHost", true),
-        ("http://gw.test", false),
-        ("http://192.0.2.1", false),
-        ("http://localhost.gw.test", false),
-    ] {
-        match with(url, |_| {}) {
-            Ok(http) => assert!(loopback && http.is_loopback(), "{url}"),
-            Err(error) => assert!(!loopback && error == SettingsError::PlainHttp, "{url}: {error}"),
-        }
-        assert_eq!(with(url, |settings| settings.allow_http = true).unwrap().is_loopback(), loopback);
-        let secure = url.replace("http:", "https:");
-        assert_eq!(with(&secure, |_| {}).unwrap().is_loopback(), loopback);
-    }
+fn what_cannot_be_used_is_refused_before_anything_is_sent() {
+    assert!(with("https://[::1]", |_| {}).is_ok_and(|http| http.is_loopback()));
+    assert!(matches!(with("https://", |_| {}), Err(SettingsError::BaseUrl(_))));
+    assert_eq!(with("http://gw.test", |_| {}).unwrap_err(), SettingsError::PlainHttp);
     let proxied = with("http://127.0.0.1", |settings| settings.proxy = Some("http://proxy.test".into()));
     assert_eq!(proxied.unwrap_err(), SettingsError::PlainHttp);
-}
-
-#[test]
-fn a_proxy_that_would_be_ignored_is_refused() {
-    for proxy in ["socks5://proxy.test", "socks4://proxy.test", "ftp://proxy.test", "://"] {
-        let error = with("https://gw.test", |settings| settings.proxy = Some(proxy.into())).unwrap_err();
-        assert!(matches!(error, SettingsError::Proxy(_)), "{proxy}");
-    }
+    let proxy = with("https://gw.test", |settings| settings.proxy = Some("socks5://proxy.test".into()));
+    assert!(matches!(proxy, Err(SettingsError::Proxy(_))));
     assert!(with("https://gw.test", |settings| settings.proxy = Some(String::new())).is_ok());
 }
 

@@ -1,0 +1,68 @@
+//! Messages that move no money, as a transport sends them: what they may take, and why one brought nothing.
+
+use core::time::Duration;
+
+use super::{Failure, MaybeSent, NotSent, call};
+use crate::flow::said::{Said, Unclear};
+
+/// How long a [`Call`](call::Call) may take. The defaults are those of an approval (KICC asks for 30 s to answer,
+/// spec A.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallLimits {
+    /// Up to the first byte of the request; default 10 s.
+    pub send_within: Duration,
+    /// Up to the whole answer, from the last byte of the request; default 33 s.
+    pub answer_within: Duration,
+}
+
+impl Default for CallLimits {
+    fn default() -> Self {
+        CallLimits { send_within: Duration::from_secs(10), answer_within: Duration::from_secs(33) }
+    }
+}
+
+/// Why a call brought nothing. Whatever it is, no money moved, and the call may be made again, under a new number
+/// where it has one (spec C.1): the gateway may have seen this one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// Not one byte was sent.
+    #[error("not sent, because {}; no money moved", not_sent(*.0))]
+    NotSent(NotSent),
+    /// Bytes were sent, and no whole answer came back.
+    #[error("{}; no money moved", Unclear::Exchange(*.0))]
+    NoAnswer(MaybeSent),
+    /// The gateway said no.
+    #[error("refused: {0}; no money moved")]
+    Refused(Said),
+    /// An answer that cannot be trusted (R7).
+    #[error("no trustworthy answer: {0}; no money moved")]
+    Unclear(Unclear),
+}
+
+impl From<Failure> for CallError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::NotSent(why) => CallError::NotSent(why),
+            Failure::MaybeSent(why) => CallError::NoAnswer(why),
+        }
+    }
+}
+
+impl From<call::CallError> for CallError {
+    fn from(error: call::CallError) -> Self {
+        match error {
+            call::CallError::Refused(said) => CallError::Refused(said),
+            call::CallError::Unclear(why) => CallError::Unclear(why),
+        }
+    }
+}
+
+fn not_sent(why: NotSent) -> &'static str {
+    match why {
+        NotSent::Resolve => "the gateway's name was not resolved",
+        NotSent::Connect => "no connection to the gateway came about",
+        NotSent::Tls => "the TLS handshake with the gateway did not finish",
+        NotSent::Proxy => "the proxy did not let it through",
+        NotSent::PermitLapsed | NotSent::Signing | NotSent::NotRecorded => "it was too late to send it",
+    }
+}
