@@ -3,7 +3,7 @@
 //! In scope: the request bytes, reading the answers, and the decision what to do next, above all in the
 //! second in which the request has left and the answer does not come. Out of scope: sockets, clocks,
 //! randomness, threads, storage. They come in at the door: a *driver* owns them and runs the loop over
-//! [`flow::Step`], and `kicc-ureq` is such a driver.
+//! [`flow::Step`]; `kicc-ureq` (blocking) and `kicc-hyper` (async) are such drivers.
 //!
 //! The invariant: **an approval is written down before its first byte leaves, is sent at most once, and
 //! ends in exactly one of the outcomes of [`flow::Outcome`]**, whatever is lost, delayed or killed between.

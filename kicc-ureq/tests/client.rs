@@ -18,12 +18,14 @@ use kicc_proto::{
     values::*,
     wire::sign::HmacSha256,
 };
-use kicc_testkit::van::{Van, VanConfig};
+use kicc_testkit::{
+    memory::{Fault, MemoryJournal},
+    van::{Van, VanConfig},
+};
 use kicc_ureq::{
     Client, Error, Progress, Settled,
     client::{Answer, Begun, BuildError, Builder, OpenReason, Question, Recovery, Signing, Terminal},
     http::{Http, HttpSettings},
-    journal::{Fault, MemoryJournal},
 };
 
 struct Shop {

@@ -11,15 +11,17 @@ use kicc_proto::{
     time::Millis,
     values::*,
 };
-use kicc_testkit::van::{
-    Van, VanConfig,
-    faults::{End, Fault, Plan, Product, Rescue},
+use kicc_testkit::{
+    memory::MemoryJournal,
+    van::{
+        Van, VanConfig,
+        faults::{End, Fault, Plan, Product, Rescue},
+    },
 };
 use kicc_ureq::{
     Client, Progress,
     client::Terminal,
     http::{Http, HttpSettings},
-    journal::MemoryJournal,
 };
 
 const DUPLICATE: &str = "7011";

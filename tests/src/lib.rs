@@ -3,5 +3,9 @@
 //! It is written apart from the clients that it tests, and shares no code with them: its signature check, its field
 //! tables and its dates are its own.
 
+pub mod client_kit;
 pub mod journal_kit;
+pub mod memory;
+#[cfg(feature = "transport-kit")]
+pub mod transport_kit;
 pub mod van;

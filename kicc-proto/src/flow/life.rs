@@ -154,6 +154,11 @@ impl Life {
         self.advance(verb, Event::Unknown, now)
     }
 
+    /// Whether what is done now asks about or undoes what may stand already.
+    pub fn is_rescue(&self) -> bool {
+        !matches!(self.record.stage, Stage::Intent | Stage::Refunding)
+    }
+
     /// Not one byte left.
     pub fn not_sent(mut self: Box<Self>, verb: Verb, why: NotSent, now: Now) -> Step {
         self.record.note(now.wall, Happening::NotSent(verb, why));

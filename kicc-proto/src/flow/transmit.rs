@@ -2,12 +2,7 @@
 
 use alloc::boxed::Box;
 
-use super::{
-    Step,
-    life::Life,
-    said::Unclear,
-    table::{Stage, Verb},
-};
+use super::{Step, life::Life, said::Unclear, table::Verb};
 use crate::{
     journal::Key,
     product::{Credentials, Moment, Outgoing},
@@ -55,6 +50,18 @@ impl Transmit {
     #[must_use]
     pub fn permit(&self) -> Deadline {
         self.life.permit
+    }
+
+    /// Whether it asks about or undoes what may stand already. An approval and a refund's cancel are what somebody
+    /// wanted.
+    #[must_use]
+    pub fn is_rescue(&self) -> bool {
+        self.life.is_rescue()
+    }
+
+    /// Whoever wanted it is gone before it was sent, such as a dropped future's owner: it is not sent.
+    pub fn withdraw(self, now: Now) -> Step {
+        self.life.not_sent(self.verb, NotSent::PermitLapsed, now)
     }
 
     /// Path, headers and body in `buffer`, signed as they stand, with the half that waits for the answer. On a
@@ -148,6 +155,6 @@ impl InFlight {
     /// Whether the customer may have been charged while this is under way.
     #[must_use]
     pub fn is_rescue(&self) -> bool {
-        self.life.record.stage != Stage::Intent && self.life.record.stage != Stage::Refunding
+        self.life.is_rescue()
     }
 }

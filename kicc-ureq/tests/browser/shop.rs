@@ -9,12 +9,14 @@ use kicc_proto::{
     values::*,
     wire::sign::HmacSha256,
 };
-use kicc_testkit::van::{Charset, TokenCipher, Van, VanConfig};
+use kicc_testkit::{
+    memory::MemoryJournal,
+    van::{Charset, TokenCipher, Van, VanConfig},
+};
 use kicc_ureq::{
     Client, Progress,
     client::{Signing, Terminal},
     http::{Http, HttpSettings},
-    journal::MemoryJournal,
 };
 
 use crate::{

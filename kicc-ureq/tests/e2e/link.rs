@@ -37,12 +37,16 @@ const ROLE: &str = "KICC_E2E_ROLE";
 /// what comes then comes inside the quiet period (R13b).
 const BELOW_TCP: Duration = Duration::from_secs(5);
 
-/// Two ways to give up, each with and without the reset on close.
-const CLIENTS: [Client; 4] = [
-    Client { port: 7001, resets: true, killed: false },
-    Client { port: 7002, resets: true, killed: true },
-    Client { port: 7003, resets: false, killed: false },
-    Client { port: 7004, resets: false, killed: true },
+/// Each way to give up, with and without the reset on close.
+const CLIENTS: [Client; 8] = [
+    Client { port: 7001, resets: true, ends: Ends::TimesOut },
+    Client { port: 7002, resets: true, ends: Ends::Killed },
+    Client { port: 7003, resets: false, ends: Ends::TimesOut },
+    Client { port: 7004, resets: false, ends: Ends::Killed },
+    Client { port: 7005, resets: true, ends: Ends::TimesOutAsync },
+    Client { port: 7006, resets: true, ends: Ends::Dropped },
+    Client { port: 7007, resets: false, ends: Ends::TimesOutAsync },
+    Client { port: 7008, resets: false, ends: Ends::Dropped },
 ];
 
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +54,18 @@ struct Client {
     /// Of its own listener.
     port: u16,
     resets: bool,
-    killed: bool,
+    ends: Ends,
+}
+
+/// How a client gives up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ends {
+    TimesOut,
+    Killed,
+    /// The async adapter.
+    TimesOutAsync,
+    /// The async adapter's future is dropped.
+    Dropped,
 }
 
 pub fn trials() -> Vec<Trial> {
@@ -72,8 +87,8 @@ fn lost_link() {
     assert_eq!(server.next(Duration::from_secs(10)).as_deref(), Some("listening"));
     let mut clients = CLIENTS.map(|client| {
         let role = format!(
-            "approve http://{}:{} {} {}",
-            namespace.inside, client.port, client.resets, client.killed
+            "approve http://{}:{} {} {:?}",
+            namespace.inside, client.port, client.resets, client.ends
         );
         Told::start(Command::new(env::current_exe().unwrap()).env(ROLE, role))
     });
@@ -84,11 +99,11 @@ fn lost_link() {
     clients.iter_mut().for_each(Told::go_on);
     thread::sleep(Duration::from_millis(500));
     for (client, process) in CLIENTS.iter().zip(&mut clients) {
-        if client.killed {
-            process.child.kill().unwrap();
-        } else {
-            let said = process.next(Duration::from_secs(10));
-            assert_eq!(said.as_deref(), Some("MaybeSent(Timeout)"), "{client:?}");
+        let mut said = || process.next(Duration::from_secs(10));
+        match client.ends {
+            Ends::Killed => process.child.kill().unwrap(),
+            Ends::Dropped => assert_eq!(said().as_deref(), Some("dropped"), "{client:?}"),
+            _ => assert_eq!(said().as_deref(), Some("MaybeSent(Timeout)"), "{client:?}"),
         }
     }
     thread::sleep(BELOW_TCP);
@@ -171,7 +186,10 @@ pub fn role() -> Option<ExitCode> {
     let role = env::var(ROLE).ok()?;
     match role.split(' ').collect::<Vec<_>>()[..] {
         ["serve", address] => serve(address.parse().unwrap()),
-        ["approve", url, resets, killed] => approve(url, resets == "true", killed == "true"),
+        ["approve", url, resets, ends] => {
+            let same = |client: &&Client| format!("{:?}", client.ends) == ends;
+            approve(url, resets == "true", CLIENTS.iter().find(same).unwrap().ends);
+        }
         _ => panic!("no such role: {role}"),
     }
     Some(ExitCode::SUCCESS)
@@ -207,29 +225,44 @@ fn receive(mut stream: TcpStream, port: u16) {
 }
 
 /// Connects and says so, writes when told to, gives up, says so, and lives on until it is killed or not needed.
-fn approve(url: &str, resets: bool, killed: bool) {
+fn approve(url: &str, resets: bool, ends: Ends) {
     let mut settings = HttpSettings::new(url);
     settings.allow_http = true;
-    let http = Http::new(settings).unwrap();
     let limits = Limits {
         send_by: Instant::now() + Duration::from_secs(60),
-        answer_within: Duration::from_secs(if killed { 60 } else { 1 }),
+        answer_within: Duration::from_secs(if matches!(ends, Ends::Killed | Ends::Dropped) { 60 } else { 1 }),
         // This alone decides over the reset on close.
         money: resets,
     };
-    let wait_for_a_line = || std::io::stdin().read_line(&mut String::new()).is_ok();
-    let may_send = Arc::new(move || {
+    let may_send = || {
         say("connected");
         wait_for_a_line()
+    };
+    let exchange = message::with_approval(Product::Simple, "ORD_LINK", |request| match ends {
+        Ends::TimesOut | Ends::Killed => {
+            Some(Http::new(settings).unwrap().exchange(&request, limits, Arc::new(may_send)))
+        }
+        Ends::TimesOutAsync | Ends::Dropped => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let http = kicc_hyper::http::Http::new(settings).unwrap();
+            runtime.block_on(async {
+                let exchange = http.exchange(&request, limits, Box::pin(async move { may_send() }));
+                let patience = Duration::from_secs(if ends == Ends::Dropped { 1 } else { 60 });
+                // The permission is waited for in one poll with the write, so that it is dropped behind both.
+                tokio::time::timeout(patience, exchange).await.ok()
+            })
+        }
     });
-    let exchange = message::with_approval(Product::Simple, "ORD_LINK", |request| {
-        http.exchange(&request, limits, may_send)
-    });
-    say(&match exchange.result {
-        Ok(reply) => format!("{reply:?}"),
-        Err(failure) => format!("{failure:?}"),
+    say(&match exchange.map(|exchange| exchange.result) {
+        Some(Ok(reply)) => format!("{reply:?}"),
+        Some(Err(failure)) => format!("{failure:?}"),
+        None => "dropped".to_owned(),
     });
     wait_for_a_line();
+}
+
+fn wait_for_a_line() -> bool {
+    std::io::stdin().read_line(&mut String::new()).is_ok()
 }
 
 fn say(line: &str) {

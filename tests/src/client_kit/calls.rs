@@ -1,0 +1,306 @@
+//! The calls that a shop embeds.
+
+use std::{
+    sync::{
+        Arc, Barrier,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use kicc_proto::{
+    client::{Answer, BuildError, Error, OpenReason, Question, Terminal},
+    easytalk,
+    flow::{Charged, Outcome, RefundOutcome, policy::ReportReversal},
+    journal::{Journal, Listing},
+    product::Product,
+    simple::Original,
+    values::*,
+};
+
+use super::{
+    Adapter, Begun, Case, Order, Shop, easytalk_terminal, number, outcome, refunded, settled,
+    simple_terminal, still_open,
+};
+use crate::memory::{Fault, MemoryJournal};
+
+/// Cases under the names of the functions that show them.
+macro_rules! cases {
+    ($($name:ident),+ $(,)?) => { vec![$(Case { name: stringify!($name), run: $name }),+] };
+}
+
+pub(super) fn cases() -> Vec<Case> {
+    cases![
+        r3_a_known_number_gives_what_is_known,
+        r3_threads_with_one_number_send_it_once,
+        r19_begin_hands_the_decision_to_the_caller,
+        r19_what_was_begun_waits_for_an_accept_step,
+        r19_a_panic_is_cannot_tell,
+        r13d_patience_ends_before_the_quiet_period,
+        r13d_the_first_success_may_be_told,
+        r16_a_refund_is_done_once,
+        r16_an_approval_made_elsewhere_is_refunded_by_its_data,
+        r2_what_cannot_be_recorded_is_never_sent,
+        r22_an_untold_end_is_told_again,
+        terminals_have_numbers_of_their_own,
+        r11_a_terminal_that_could_not_sell_is_refused,
+        r11_without_a_status_query_unknown_is_for_a_person,
+        r17_a_stopping_client_leaves_its_rescues_to_recovery,
+    ]
+}
+
+fn order(text: &str) -> Order {
+    Order::new(Product::Simple, text, 10_000)
+}
+
+/// R3: a known number sends nothing and gives what is known; other data under it is refused.
+fn r3_a_known_number_gives_what_is_known(adapter: &dyn Adapter) {
+    let shop = Shop::new(adapter);
+    let client = shop.client();
+    let first = settled(client.approve(&order("ORD-1")));
+    let again = settled(client.approve(&order("ORD-1")));
+    assert_eq!((first.end().repeat(), again.end().repeat()), (false, true));
+    assert_eq!(first.end().verdict(), again.end().verdict());
+    assert_eq!(shop.approvals("ORD-1"), 1);
+    let other = Order::new(Product::Simple, "ORD-1", 10_001);
+    assert_eq!(client.approve(&other).unwrap_err(), Error::OtherData);
+    assert_eq!(outcome(client.outcome(&number("ORD-1")).map(|known| known.unwrap())).name(), "approved");
+    assert!(client.outcome(&number("ORD-2")).unwrap().is_none());
+}
+
+/// R3: of many threads with one number, one sends, and all are told the same.
+fn r3_threads_with_one_number_send_it_once(adapter: &dyn Adapter) {
+    let shop = Shop::new(adapter);
+    let client = shop.client();
+    let barrier = Barrier::new(8);
+    let outcomes: Vec<Outcome> = thread::scope(|scope| {
+        let approve = || {
+            barrier.wait();
+            outcome(client.approve(&order("ORD-1")))
+        };
+        let threads: Vec<_> = (0..8).map(|_| scope.spawn(approve)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(outcomes.iter().all(|outcome| *outcome == outcomes[0] && outcome.charged() == Charged::Yes));
+    assert_eq!(shop.approvals("ORD-1"), 1);
+}
+
+/// R18, R19: the caller decides over what `begin` hands back.
+fn r19_begin_hands_the_decision_to_the_caller(adapter: &dyn Adapter) {
+    let shop = Shop::new(adapter);
+    let client = shop.client();
+    for (text, accept) in [("ORD-1", true), ("ORD-2", false)] {
+        let Begun::Undecided(undecided) = client.begin(&order(text)).unwrap() else { panic!("{text}") };
+        assert_eq!(undecided.amount(), Won(10_000));
+        assert!(undecided.approval_number().is_some());
+        let progress = if accept { undecided.accept() } else { undecided.refuse() };
+        let expected = if accept { "approved" } else { "reversed" };
+        assert_eq!(outcome(progress).name(), expected);
+        assert_eq!(shop.standing(text), accept);
+    }
+    let Begun::Progress(declined) = client.begin(&order("Xdec-1")).unwrap() else { panic!("Xdec-1") };
+    assert_eq!(outcome(Ok(declined)).name(), "declined");
+}
+
+/// R19: an approval nobody decided over waits for a client that has an accept step, and is left alone by one
+/// that has none.
+fn r19_what_was_begun_waits_for_an_accept_step(adapter: &dyn Adapter) {
+    let shop = Shop::new(adapter);
+    {
+        let dying = shop.client();
+        drop(dying.begin(&order("ORD-1")).unwrap());
+    }
+    let without = shop.client();
+    let report = without.recover(&mut |_| panic!("nothing has ended")).unwrap();
+    assert_eq!(report.still_open.len(), 1);
+    assert_eq!(report.still_open[0].reason, OpenReason::NobodyDecides);
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let with = shop.client_with(|setup| {
+        setup.accept = Some(Arc::new(move |question: &Question<'_>| {
+            count.fetch_add(1, Ordering::SeqCst);
+            assert_eq!(question.key.number.as_str(), "ORD-1");
+            Answer::Held
+        }));
+    });
+    let mut told = 0;
+    let report = with.recover(&mut |_| told += 1).unwrap();
+    assert_eq!((report.settled, told, asked.load(Ordering::SeqCst)), (1, 1, 1));
+    assert!(shop.standing("ORD-1"));
+}
+
+/// R19: a panic in the accept step is *cannot tell*, and is asked again.
+fn r19_a_panic_is_cannot_tell(adapter: &dyn Adapter) {
+    let shop = Shop::new(adapter);
+    let asked = AtomicUsize::new(0);
+    let client = shop.client_with(|setup| {
+        setup.accept = Some(Arc::new(move |_: &Question<'_>| {
+            assert!(asked.fetch_add(1, Ordering::SeqCst) > 0, "the books are locked");
+            Answer::Held
+        }));
+    });
+    assert_eq!(outcome(client.approve(&order("ORD-1"))).name(), "approved");
+}
+
+/// R13: who does not stand by is told *still open*, with the reason, and may wait later.
+fn r13d_patience_ends_before_the_quiet_period(adapter: &dyn Adapter) {
+    let shop = Shop::new(adapter);
+    let client = shop.client_with(|setup| setup.patience = Some(Duration::from_millis(10)));
+    let open = still_open(client.approve(&order("Xhanga-1")));
+    assert_eq!(open.reason, OpenReason::Quiet);
+    assert_eq!(open.provisional, None);
+    let still = still_open(client.wait(&open.key.number, Some(Duration::from_millis(1))));
+    assert_eq!(still.key, open.key);
+    assert_eq!(outcome(client.wait(&open.key.number, None)).name(), "reversed");
+    assert!(!shop.standing("Xhanga-1"));
+}
+
+/// R13: an attended shop may be told at the first success; the confirmation follows.
+fn r13d_the_first_success_may_be_told(adapter: &dyn Adapter) {
+    let shop = Shop::new(adapter);
+    let client = shop.client_with(|setup| setup.policy.report_reversal = ReportReversal::FirstSuccess);
+    let open = still_open(client.approve(&order("Xhanga-1")));
+    assert_eq!(open.provisional.unwrap().name(), "reversed");
+    assert!(!shop.standing("Xhanga-1"));
+    assert_eq!(outcome(client.wait(&open.key.number, None)).name(), "reversed");
+}
+
+/// R16: one refund, whoever asks; and not of what was never approved.
+fn r16_a_refund_is_done_once(adapter: &dyn Adapter) {
+    let shop = Shop::new(adapter);
+    let client = shop.client();
+    assert_eq!(outcome(client.approve(&order("ORD-1"))).name(), "approved");
+    let first = settled(client.refund(&number("ORD-1")));
+    let again = settled(client.refund(&number("ORD-1")));
+    assert_eq!(first.end().refund_outcome(), Some(&RefundOutcome::Refunded));
+    assert_eq!((first.end().repeat(), again.end().repeat()), (false, true));
+    assert_eq!(again.end().refund_outcome(), Some(&RefundOutcome::Refunded));
+    assert!(!shop.standing("ORD-1"));
+    assert_eq!(shop.van.ledger().entry("ORD-1").unwrap().cancels, 1);
+    assert_eq!(outcome(client.approve(&order("Xdec-1"))).name(), "declined");
+    assert!(matches!(client.refund(&number("Xdec-1")), Err(Error::Refund(_))));
+    assert!(matches!(client.refund(&number("ORD-9")), Err(Error::Unknown { .. })));
+}
+
+/// R16: a refund of an approval that only the shop's own books know.
+fn r16_an_approval_made_elsewhere_is_refunded_by_its_data(adapter: &dyn Adapter) {
+    let shop = Shop::new(adapter);
+    let Outcome::Approved(approval) = outcome(shop.client().approve(&order("ORD-1"))) else {
+        panic!("not approved")
+    };
+    let elsewhere = Shop { journal: MemoryJournal::new(), ..shop };
+    let client = elsewhere.client();
+    let original = Original {
+        number: number("ORD-1"),
+        amount: Amount::new(Won(10_000), Parts::default()).unwrap(),
+        instalment: Instalment::lump_sum(),
+        approval_number: approval.approval_number.clone().unwrap(),
+        approval_date: KstDate::new(approval.approval_date.as_deref().unwrap()).unwrap(),
+        van_number: None,
+    };
+    assert_eq!(refunded(client.refund_elsewhere(&original)), RefundOutcome::Refunded);
+    assert!(!elsewhere.standing("ORD-1"));
+    let again = settled(client.refund_elsewhere(&original));
+    assert_eq!((again.end().repeat(), again.end().refund_outcome()), (true, Some(&RefundOutcome::Refunded)));
+}
+
+/// R2: a journal that does not take the record sends nothing, and says so.
+fn r2_what_cannot_be_recorded_is_never_sent(adapter: &dyn Adapter) {
+    let shop = Shop::new(adapter);
+    let client = shop.client();
+    shop.journal.fail_next(Fault::NotStored, 1);
+    let never = outcome(client.approve(&order("ORD-1")));
+    assert_eq!((never.name(), never.safe_to_retry()), ("never_sent", true));
+    assert_eq!(shop.approvals("ORD-1"), 0);
+    // A write without an answer is settled by the same write, whether it was done or not.
+    for (text, fault) in [("ORD-2", Fault::NotKnownStored), ("ORD-3", Fault::NotKnownLost)] {
+        shop.journal.fail_next(fault, 1);
+        assert_eq!(outcome(client.approve(&order(text))).name(), "approved");
+        assert_eq!(shop.approvals(text), 1);
+    }
+}
+
+/// R22: what was not told is told by recovery, and what was told is not.
+fn r22_an_untold_end_is_told_again(adapter: &dyn Adapter) {
+    let shop = Shop::new(adapter);
+    let client = shop.client();
+    drop(client.approve(&order("ORD-1")).unwrap());
+    drop(settled(client.approve(&order("ORD-2"))));
+    let mut told = Vec::new();
+    for again in [1, 0] {
+        let report = client.recover(&mut |end| {
+            told.push(end.record().unwrap().key.number.as_str().to_owned());
+        });
+        assert_eq!(report.unwrap().told_again, again);
+    }
+    assert_eq!(told, ["ORD-1"]);
+}
+
+/// Several terminals in one client: the number belongs to the terminal.
+fn terminals_have_numbers_of_their_own(adapter: &dyn Adapter) {
+    let shop = Shop::new(adapter);
+    let client = shop.client_with(|setup| setup.terminals.push(simple_terminal("T987654321")));
+    assert_eq!(outcome(client.approve(&order("ORD-1"))).name(), "approved");
+    let other = settled(client.approve_at("T987654321", &order("ORD-1")));
+    assert!(!other.end().repeat());
+    for terminal in ["T123456789", "T987654321"] {
+        assert!(shop.van.ledger().of_terminal(terminal).standing("ORD-1"), "{terminal}");
+    }
+    assert_eq!(client.approve_at("T000000000", &order("ORD-2")).unwrap_err(), Error::NoTerminal);
+    // Which of the two is meant? Nothing is refunded by chance.
+    let ambiguous = Error::Ambiguous { number: "ORD-1".into() };
+    assert_eq!(client.refund(&number("ORD-1")).unwrap_err(), ambiguous);
+    assert_eq!(client.outcome(&number("ORD-1")).unwrap_err(), ambiguous);
+    let one = shop.client();
+    assert_eq!(refunded(one.refund(&number("ORD-1"))), RefundOutcome::Refunded);
+    assert!(shop.van.ledger().of_terminal("T987654321").standing("ORD-1"));
+}
+
+/// R11: whether there is a status query must be said; and what must be signed needs a key.
+fn r11_a_terminal_that_could_not_sell_is_refused(adapter: &dyn Adapter) {
+    let shop = Shop::new(adapter);
+    let build = |terminal: Terminal| {
+        let mut setup = shop.setup();
+        setup.terminals = vec![terminal];
+        setup.policy.products.easytalk = None;
+        adapter.client(setup).err()
+    };
+    let id = "T123456789";
+    assert_eq!(build(simple_terminal(id)), None);
+    let unsigned = Terminal { signing: None, ..simple_terminal(id) };
+    assert_eq!(build(unsigned), Some(BuildError::NoSigning(id.into())));
+    assert_eq!(build(easytalk_terminal()), Some(BuildError::NoEasyTalkSettings));
+}
+
+/// R11: without a status query an approval of unknown outcome is for a person at once, never a guess.
+fn r11_without_a_status_query_unknown_is_for_a_person(adapter: &dyn Adapter) {
+    let shop = Shop::new(adapter);
+    let client = shop.client_with(|setup| {
+        setup.terminals = vec![easytalk_terminal()];
+        setup.policy.products.easytalk = Some(easytalk::Settings::without_status_query());
+    });
+    let approve = |text| outcome(client.approve(&Order::new(Product::EasyTalk, text, 51_004)));
+    assert_eq!(approve("ORD-1").name(), "approved");
+    let unknown = approve("Xhtml-1");
+    assert_eq!((unknown.name(), unknown.safe_to_retry()), ("needs_operator", false));
+}
+
+/// R17: a client that stops takes nothing new and leaves what is open to recovery.
+fn r17_a_stopping_client_leaves_its_rescues_to_recovery(adapter: &dyn Adapter) {
+    let shop = Shop::new(adapter);
+    let client = shop.client();
+    thread::scope(|scope| {
+        let approving = scope.spawn(|| client.approve(&order("Xhangb-1")));
+        while shop.journal.list(Listing::Open, None, 1).unwrap().is_empty() {
+            thread::sleep(Duration::from_millis(5));
+        }
+        client.stop();
+        still_open(approving.join().unwrap());
+    });
+    assert_eq!(client.approve(&order("ORD-2")).unwrap_err(), Error::Stopping);
+    drop(client);
+    let mut ends = Vec::new();
+    let report = shop.client().recover(&mut |end| ends.push(end.outcome().unwrap().name()));
+    assert_eq!((report.unwrap().settled, ends), (1, vec!["reversed"]));
+}

@@ -1,0 +1,345 @@
+//! What every client must do, as cases that an author runs against an own one: real HTTP against a simulated VAN, and a
+//! journal in memory.
+//!
+//! A client is whatever drives the core. [`cases`] are the calls that a shop embeds, one by one; [`faults`] is every
+//! fault of every product to its end, with the trace of steps that led there.
+
+mod calls;
+pub mod faults;
+
+use std::{sync::Arc, time::Duration};
+
+use kicc_proto::{
+    client::{Answer, BuildError, End, Error, Open, Question, Signing, Terminal},
+    codes::{CodeSets, Codes, ResultCode},
+    easytalk,
+    flow::{Opening, Outcome, Persist, Policy, RefundOutcome},
+    journal::WriteError,
+    product::{self, Merchant, Product},
+    simple::{self, Original},
+    time::{Millis, Now},
+    values::*,
+    wire::sign::HmacSha256,
+};
+
+use crate::{
+    memory::MemoryJournal,
+    van::{Van, VanConfig},
+};
+
+/// What makes clients of the kind under test.
+pub trait Adapter: Sync {
+    /// Makes one, as a process of its own would have it, as far as the journal can tell.
+    ///
+    /// # Errors
+    /// As the client's own builder.
+    fn client(&self, setup: Setup) -> Result<Box<dyn Client>, BuildError>;
+}
+
+/// What a client is made of.
+pub struct Setup {
+    /// The gateway.
+    pub base_url: String,
+    /// The journal that it writes.
+    pub journal: MemoryJournal,
+    /// Times and choices.
+    pub policy: Policy,
+    /// Its terminals.
+    pub terminals: Vec<Terminal>,
+    /// Its accept step, if it has one.
+    pub accept: Option<AcceptStep>,
+    /// How long a call stands by.
+    pub patience: Option<Duration>,
+}
+
+/// A merchant's accept step; it may panic.
+pub type AcceptStep = Arc<dyn Fn(&Question<'_>) -> Answer + Send + Sync>;
+
+/// A client under test, called from many threads at once; an async client blocks on its runtime. Its calls are those of
+/// the client itself, under the same names. Dropping it is the end of its process.
+#[allow(missing_docs, clippy::missing_errors_doc, reason = "they are the client's own")]
+pub trait Client: Send + Sync {
+    fn approve(&self, order: &Order) -> Result<Progress, Error>;
+    fn approve_at(&self, terminal: &str, order: &Order) -> Result<Progress, Error>;
+    fn begin(&self, order: &Order) -> Result<Begun<'_>, Error>;
+    fn outcome(&self, number: &TransactionNumber) -> Result<Option<Progress>, Error>;
+    fn wait(&self, number: &TransactionNumber, limit: Option<Duration>) -> Result<Progress, Error>;
+    fn refund(&self, number: &TransactionNumber) -> Result<Progress, Error>;
+    fn refund_elsewhere(&self, original: &Original) -> Result<Progress, Error>;
+    fn recover(&self, tell: &mut (dyn FnMut(&End) + Send)) -> Result<Report, Error>;
+    fn stop(&self);
+}
+
+/// Where an attempt or a refund stands.
+#[derive(Debug)]
+pub enum Progress {
+    /// It has ended.
+    Settled(Box<dyn Settled>),
+    /// It is still open.
+    Open(Box<Open>),
+}
+
+/// An end, and how to say that it was told.
+pub trait Settled: std::fmt::Debug + Send {
+    /// The end.
+    fn end(&self) -> &End;
+    /// It was told (R22).
+    ///
+    /// # Errors
+    /// When the journal did not take it.
+    fn told(&self) -> Result<(), WriteError>;
+}
+
+/// What `begin` gives back.
+pub enum Begun<'c> {
+    /// Approved: the caller decides.
+    Undecided(Box<dyn Undecided + 'c>),
+    /// It did not come to that.
+    Progress(Progress),
+}
+
+/// An approval that waits for the caller's word. Dropped, it waits for recovery.
+#[allow(missing_docs, clippy::missing_errors_doc, reason = "they are the client's own")]
+pub trait Undecided {
+    fn amount(&self) -> Won;
+    fn approval_number(&self) -> Option<Box<str>>;
+    fn accept(self: Box<Self>) -> Result<Progress, Error>;
+    fn refuse(self: Box<Self>) -> Result<Progress, Error>;
+}
+
+/// What a run of recovery found.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Records that were driven to an end.
+    pub settled: usize,
+    /// Ends of earlier runs that had not been told.
+    pub told_again: usize,
+    /// Records that are still open.
+    pub still_open: Vec<Open>,
+}
+
+/// One thing that every client must do.
+#[derive(Clone, Copy)]
+pub struct Case {
+    /// What it shows, as a test's name.
+    pub name: &'static str,
+    run: fn(&dyn Adapter),
+}
+
+impl Case {
+    /// Shows it.
+    ///
+    /// # Panics
+    /// When the client breaks the rule.
+    pub fn run(&self, adapter: &dyn Adapter) {
+        (self.run)(adapter);
+    }
+}
+
+impl std::fmt::Debug for Case {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// All cases.
+#[must_use]
+pub fn cases() -> Vec<Case> {
+    calls::cases()
+}
+
+/// An order of either product.
+#[derive(Debug, Clone)]
+pub enum Order {
+    /// Simple Payment's.
+    Simple(simple::Order),
+    /// EasyTalkPay's.
+    EasyTalk(easytalk::Order),
+}
+
+impl Order {
+    /// Of a product, for this sum in won; the number may ask the VAN for a fault.
+    ///
+    /// # Panics
+    /// When the number is none.
+    #[must_use]
+    pub fn new(product: Product, text: &str, won: u64) -> Self {
+        let amount = Amount::new(Won(won), Parts::default()).expect("a sum");
+        let goods = format!("GDS-{text}");
+        match product {
+            Product::Simple => {
+                let token_key = TokenKey::new("TOKEN").expect("a token key");
+                Order::Simple(simple::Order::new(number(text), amount, token_key))
+            }
+            Product::EasyTalk => {
+                let cert = CertControlNumber::new(&format!("W{won}-{goods}")).expect("a control number");
+                let goods = OrderNumber::new(&goods).expect("an order number");
+                Order::EasyTalk(easytalk::Order::new(number(text), goods, amount, cert))
+            }
+        }
+    }
+}
+
+impl product::Order for Order {
+    fn product(&self) -> Product {
+        match self {
+            Order::Simple(order) => order.product(),
+            Order::EasyTalk(order) => order.product(),
+        }
+    }
+
+    fn number(&self) -> &TransactionNumber {
+        match self {
+            Order::Simple(order) => order.number(),
+            Order::EasyTalk(order) => order.number(),
+        }
+    }
+
+    fn open(&self, opening: &Opening<'_>, now: Now) -> Result<Persist, Invalid> {
+        match self {
+            Order::Simple(order) => order.open(opening, now),
+            Order::EasyTalk(order) => order.open(opening, now),
+        }
+    }
+}
+
+/// A transaction number.
+///
+/// # Panics
+/// When it is none.
+#[must_use]
+pub fn number(text: &str) -> TransactionNumber {
+    TransactionNumber::new(text).expect("a transaction number")
+}
+
+/// A terminal of Simple Payment, known to every VAN with the default settings.
+///
+/// # Panics
+/// When the id is none.
+#[must_use]
+pub fn simple_terminal(id: &str) -> Terminal {
+    Terminal {
+        merchant: Merchant::Simple(simple::Merchant {
+            environment: Environment::new("test").expect("an environment"),
+            terminal_id: TerminalId::new(id).expect("a terminal id"),
+            service_id: ServiceId::new("SVC_SIMPLE").expect("a service id"),
+            business_number: BusinessNumber::new("1234567890").expect("a business number"),
+        }),
+        signing: Some(Signing {
+            channel_id: ChannelId::new("CH_A1B2C3D4").expect("a channel id"),
+            signer: Arc::new(HmacSha256::new(&Secret::from_utf8("sandbox-secret-key"))),
+        }),
+    }
+}
+
+/// A terminal of EasyTalkPay.
+///
+/// # Panics
+/// Never.
+#[must_use]
+pub fn easytalk_terminal() -> Terminal {
+    let merchant = Merchant::EasyTalk(easytalk::Merchant {
+        environment: Environment::new("test").expect("an environment"),
+        van_terminal_id: VanTerminalId::new("T5102001").expect("a terminal id"),
+    });
+    Terminal { merchant, signing: None }
+}
+
+/// A policy for both products and a VAN with the default codes: an answer may take `answer_timeout` milliseconds, and a
+/// late one is booked within `quiet_period`.
+///
+/// # Panics
+/// Never.
+#[must_use]
+pub fn policy(answer_timeout: u64, quiet_period: u64) -> Policy {
+    let code = |text: &str| ResultCode::new(text).expect("a code");
+    let mut policy = Policy::default();
+    policy.answer_timeout = Millis(answer_timeout);
+    policy.quiet_period = Millis(quiet_period);
+    policy.backoff_first = Millis(20);
+    policy.backoff_cap = Millis(100);
+    policy.rescue_attempts = 8;
+    let duplicate = vec![code(&VanConfig::default().duplicate_code)];
+    policy.codes = Codes::new(CodeSets { duplicate, ..CodeSets::default() }).expect("codes");
+    let status = VanConfig::default().easytalk;
+    let not_found = [code(&status.not_found_code)];
+    let query = easytalk::StatusQuery::new(&status.status_path, &status.status_date_field, &not_found);
+    policy.products.easytalk = Some(easytalk::Settings::with_status_query(query.expect("a status query")));
+    policy
+}
+
+/// A VAN, and a journal that all its clients share.
+struct Shop<'a> {
+    adapter: &'a dyn Adapter,
+    van: Van,
+    journal: MemoryJournal,
+}
+
+impl<'a> Shop<'a> {
+    fn new(adapter: &'a dyn Adapter) -> Self {
+        let (hang, late) = (Duration::from_secs(2), Duration::from_millis(50));
+        let van = Van::start(VanConfig { hang, late, ..VanConfig::default() }).expect("loopback");
+        Shop { adapter, van, journal: MemoryJournal::new() }
+    }
+
+    fn client(&self) -> Box<dyn Client> {
+        self.client_with(|_| {})
+    }
+
+    fn client_with(&self, change: impl FnOnce(&mut Setup)) -> Box<dyn Client> {
+        let mut setup = self.setup();
+        change(&mut setup);
+        self.adapter.client(setup).expect("a sound setup")
+    }
+
+    fn setup(&self) -> Setup {
+        let mut policy = policy(400, 300);
+        policy.rescue_attempts = 4;
+        Setup {
+            base_url: self.van.base_url(),
+            journal: self.journal.another(),
+            policy,
+            terminals: vec![simple_terminal("T123456789")],
+            accept: None,
+            patience: None,
+        }
+    }
+
+    fn approvals(&self, number: &str) -> u32 {
+        self.van.ledger().approvals(number)
+    }
+
+    fn standing(&self, number: &str) -> bool {
+        self.van.ledger().standing(number)
+    }
+}
+
+/// The end, which counts as told from here on.
+#[track_caller]
+fn settled(progress: Result<Progress, Error>) -> Box<dyn Settled> {
+    match progress.expect("it was taken") {
+        Progress::Settled(settled) => {
+            settled.told().expect("the journal takes it");
+            settled
+        }
+        Progress::Open(open) => panic!("still open: {open:?}"),
+    }
+}
+
+#[track_caller]
+fn outcome(progress: Result<Progress, Error>) -> Outcome {
+    settled(progress).end().outcome().expect("an approval's end").clone()
+}
+
+#[track_caller]
+fn refunded(progress: Result<Progress, Error>) -> RefundOutcome {
+    settled(progress).end().refund_outcome().expect("a refund's end").clone()
+}
+
+#[track_caller]
+fn still_open(progress: Result<Progress, Error>) -> Open {
+    match progress.expect("it was taken") {
+        Progress::Open(open) => *open,
+        Progress::Settled(settled) => panic!("not open: {settled:?}"),
+    }
+}

@@ -1,0 +1,372 @@
+//! Both adapters are clients as the kit wants them, case by case; and the same orders with the same faults take the same
+//! steps on both.
+
+use std::{
+    process::ExitCode,
+    sync::{Arc, Weak},
+    thread,
+    time::Duration,
+};
+
+use kicc_hyper::{
+    client as hyper,
+    journal::{Blocking, SqliteJournal},
+};
+use kicc_proto::{
+    client::{BuildError, End, Error, Question, Terminal},
+    flow::Policy,
+    journal::{AsyncJournal, WriteError},
+    product::Product,
+    simple::Original,
+    values::{TransactionNumber, Won},
+    wire::settings::HttpSettings,
+};
+use kicc_testkit::{
+    client_kit::{
+        Adapter, Begun, Client, Order, Progress, Report, Settled, Setup, Undecided, cases, easytalk_terminal,
+        faults, policy, simple_terminal,
+    },
+    memory::MemoryJournal,
+    van::Van,
+};
+use kicc_ureq::client as ureq;
+use libtest_mimic::{Arguments, Trial};
+use tokio::runtime::{Handle, Runtime};
+
+struct Ureq;
+
+impl Adapter for Ureq {
+    fn client(&self, setup: Setup) -> Result<Box<dyn Client>, BuildError> {
+        let Setup { base_url, journal, policy, terminals, accept, patience } = setup;
+        let http = kicc_ureq::http::Http::new(HttpSettings::new(base_url)).unwrap();
+        let mut builder = ureq::Client::builder(http, Arc::new(journal)).policy(policy);
+        builder = terminals.into_iter().fold(builder, ureq::Builder::terminal);
+        if let Some(accept) = accept {
+            builder = builder.accept_step(move |question: &Question<'_>| accept(question));
+        }
+        if let Some(patience) = patience {
+            builder = builder.patience(patience);
+        }
+        Ok(Box::new(Blocks(builder.build()?)))
+    }
+}
+
+struct Blocks(ureq::Client);
+
+#[derive(Debug)]
+struct UreqSettled(ureq::Settled);
+
+impl Settled for UreqSettled {
+    fn end(&self) -> &End {
+        &self.0
+    }
+    fn told(&self) -> Result<(), WriteError> {
+        self.0.told()
+    }
+}
+
+fn of_ureq(progress: ureq::Progress) -> Progress {
+    match progress {
+        ureq::Progress::Settled(settled) => Progress::Settled(Box::new(UreqSettled(*settled))),
+        ureq::Progress::Open(open) => Progress::Open(open),
+    }
+}
+
+struct UreqUndecided(ureq::Undecided);
+
+impl Undecided for UreqUndecided {
+    fn amount(&self) -> Won {
+        self.0.record().unwrap().amount.total()
+    }
+    fn approval_number(&self) -> Option<Box<str>> {
+        self.0.approval()?.approval_number.clone()
+    }
+    fn accept(self: Box<Self>) -> Result<Progress, Error> {
+        self.0.accept().map(of_ureq)
+    }
+    fn refuse(self: Box<Self>) -> Result<Progress, Error> {
+        self.0.refuse().map(of_ureq)
+    }
+}
+
+impl Client for Blocks {
+    fn approve(&self, order: &Order) -> Result<Progress, Error> {
+        self.0.approve(order).map(of_ureq)
+    }
+    fn approve_at(&self, terminal: &str, order: &Order) -> Result<Progress, Error> {
+        self.0.approve_at(terminal, order).map(of_ureq)
+    }
+    fn begin(&self, order: &Order) -> Result<Begun<'_>, Error> {
+        Ok(match self.0.begin(order)? {
+            ureq::Begun::Undecided(undecided) => Begun::Undecided(Box::new(UreqUndecided(*undecided))),
+            ureq::Begun::Progress(progress) => Begun::Progress(of_ureq(progress)),
+        })
+    }
+    fn outcome(&self, number: &TransactionNumber) -> Result<Option<Progress>, Error> {
+        Ok(self.0.outcome(number)?.map(of_ureq))
+    }
+    fn wait(&self, number: &TransactionNumber, limit: Option<Duration>) -> Result<Progress, Error> {
+        self.0.wait(number, limit).map(of_ureq)
+    }
+    fn refund(&self, number: &TransactionNumber) -> Result<Progress, Error> {
+        self.0.refund(number).map(of_ureq)
+    }
+    fn refund_elsewhere(&self, original: &Original) -> Result<Progress, Error> {
+        self.0.refund_elsewhere(original).map(of_ureq)
+    }
+    fn recover(&self, tell: &mut (dyn FnMut(&End) + Send)) -> Result<Report, Error> {
+        let report = self.0.recover(ureq::Recovery::default(), |settled| tell(settled))?;
+        let ureq::Report { settled, told_again, still_open, .. } = report;
+        Ok(Report { settled, told_again, still_open })
+    }
+    fn stop(&self) {
+        self.0.stop();
+    }
+}
+
+struct Hyper(Handle);
+
+impl Adapter for Hyper {
+    fn client(&self, setup: Setup) -> Result<Box<dyn Client>, BuildError> {
+        let Setup { base_url, journal, policy, terminals, accept, patience } = setup;
+        let journal = Arc::new(journal);
+        let handle = Arc::downgrade(&journal);
+        let journal = Arc::new(Blocking::new(journal));
+        let mut builder = self.builder(&base_url, journal, policy, terminals);
+        if let Some(accept) = accept {
+            builder = builder.accept_step(move |question: hyper::Question| {
+                let accept = Arc::clone(&accept);
+                async move { accept(&borrowed(&question)) }
+            });
+        }
+        if let Some(patience) = patience {
+            builder = builder.patience(patience);
+        }
+        Ok(Box::new(Waits { client: Some(builder.build()?), runtime: self.0.clone(), journal: handle }))
+    }
+}
+
+impl Hyper {
+    fn builder(
+        &self,
+        base_url: &str,
+        journal: Arc<dyn AsyncJournal>,
+        policy: Policy,
+        terminals: Vec<Terminal>,
+    ) -> hyper::Builder {
+        let http = kicc_hyper::http::Http::new(HttpSettings::new(base_url)).unwrap();
+        let builder = hyper::Client::builder(http, journal).policy(policy);
+        terminals.into_iter().fold(builder, hyper::Builder::terminal)
+    }
+}
+
+fn borrowed(question: &hyper::Question) -> Question<'_> {
+    let hyper::Question { key, amount, approval, record } = question;
+    Question { key, amount, approval: approval.as_ref(), record }
+}
+
+struct Waits {
+    /// Taken when it is dropped.
+    client: Option<hyper::Client>,
+    runtime: Handle,
+    journal: Weak<MemoryJournal>,
+}
+
+#[derive(Debug)]
+struct HyperSettled(hyper::Settled, Handle);
+
+impl Settled for HyperSettled {
+    fn end(&self) -> &End {
+        &self.0
+    }
+    fn told(&self) -> Result<(), WriteError> {
+        self.1.block_on(self.0.told())
+    }
+}
+
+struct HyperUndecided<'c> {
+    /// Taken by the decision, or when it is dropped.
+    undecided: Option<hyper::Undecided>,
+    client: &'c Waits,
+}
+
+impl Undecided for HyperUndecided<'_> {
+    fn amount(&self) -> Won {
+        self.undecided.as_ref().unwrap().record().unwrap().amount.total()
+    }
+    fn approval_number(&self) -> Option<Box<str>> {
+        self.undecided.as_ref()?.approval()?.approval_number.clone()
+    }
+    fn accept(mut self: Box<Self>) -> Result<Progress, Error> {
+        self.client.wait_for(self.undecided.take().unwrap().accept())
+    }
+    fn refuse(mut self: Box<Self>) -> Result<Progress, Error> {
+        self.client.wait_for(self.undecided.take().unwrap().refuse())
+    }
+}
+
+impl Drop for HyperUndecided<'_> {
+    fn drop(&mut self) {
+        let _runtime = self.client.runtime.enter();
+        drop(self.undecided.take());
+    }
+}
+
+impl Waits {
+    fn client(&self) -> &hyper::Client {
+        self.client.as_ref().unwrap()
+    }
+
+    fn wait_for(
+        &self,
+        call: impl Future<Output = Result<hyper::Progress, Error>>,
+    ) -> Result<Progress, Error> {
+        Ok(self.of_hyper(self.runtime.block_on(call)?))
+    }
+
+    fn of_hyper(&self, progress: hyper::Progress) -> Progress {
+        match progress {
+            hyper::Progress::Settled(settled) => {
+                Progress::Settled(Box::new(HyperSettled(*settled, self.runtime.clone())))
+            }
+            hyper::Progress::Open(open) => Progress::Open(open),
+        }
+    }
+}
+
+impl Drop for Waits {
+    /// Its holder is dead when the last task that has the journal is gone.
+    fn drop(&mut self) {
+        drop(self.client.take());
+        for _ in 0..5_000 {
+            if self.journal.strong_count() == 0 {
+                return;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+impl Client for Waits {
+    fn approve(&self, order: &Order) -> Result<Progress, Error> {
+        self.wait_for(self.client().approve(order))
+    }
+    fn approve_at(&self, terminal: &str, order: &Order) -> Result<Progress, Error> {
+        self.wait_for(self.client().approve_at(terminal, order))
+    }
+    fn begin(&self, order: &Order) -> Result<Begun<'_>, Error> {
+        Ok(match self.runtime.block_on(self.client().begin(order))? {
+            hyper::Begun::Undecided(undecided) => {
+                Begun::Undecided(Box::new(HyperUndecided { undecided: Some(*undecided), client: self }))
+            }
+            hyper::Begun::Progress(progress) => Begun::Progress(self.of_hyper(progress)),
+        })
+    }
+    fn outcome(&self, number: &TransactionNumber) -> Result<Option<Progress>, Error> {
+        Ok(self.runtime.block_on(self.client().outcome(number))?.map(|progress| self.of_hyper(progress)))
+    }
+    fn wait(&self, number: &TransactionNumber, limit: Option<Duration>) -> Result<Progress, Error> {
+        self.wait_for(self.client().wait(number, limit))
+    }
+    fn refund(&self, number: &TransactionNumber) -> Result<Progress, Error> {
+        self.wait_for(self.client().refund(number))
+    }
+    fn refund_elsewhere(&self, original: &Original) -> Result<Progress, Error> {
+        self.wait_for(self.client().refund_elsewhere(original))
+    }
+    fn recover(&self, tell: &mut (dyn FnMut(&End) + Send)) -> Result<Report, Error> {
+        let told = |settled: Arc<hyper::Settled>| {
+            tell(&settled);
+            std::future::ready(hyper::Told::Yes)
+        };
+        let report = self.runtime.block_on(self.client().recover(hyper::Recovery::default(), told))?;
+        let hyper::Report { settled, told_again, still_open, .. } = report;
+        Ok(Report { settled, told_again, still_open })
+    }
+    fn stop(&self) {
+        self.client().stop();
+    }
+}
+
+fn main() -> ExitCode {
+    let runtime = Arc::new(Runtime::new().unwrap());
+    let mut trials = Vec::new();
+    for case in cases() {
+        let handle = runtime.handle().clone();
+        trials.push(trial(format!("kicc-ureq::{}", case.name), move || case.run(&Ureq)));
+        trials.push(trial(format!("kicc-hyper::{}", case.name), move || case.run(&Hyper(handle))));
+    }
+    for product in [Product::Simple, Product::EasyTalk] {
+        let handle = runtime.handle().clone();
+        let name = format!("r7_r17_every_fault_of_{}_takes_the_same_steps_to_its_end", product.as_str());
+        trials.push(trial(name, move || every_fault(product, &handle)));
+    }
+    let mut arguments = Arguments::from_args();
+    // They wait for most of their time.
+    arguments.test_threads.get_or_insert(6);
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+fn trial(name: String, run: impl FnOnce() + Send + 'static) -> Trial {
+    Trial::test(name, move || {
+        run();
+        Ok(())
+    })
+}
+
+/// R7, R17: every fault of a product ends as the table says, on both adapters and on both kinds of journal, and the
+/// steps that led there are the same.
+fn every_fault(product: Product, runtime: &Handle) {
+    let (ureq, hyper) = (Ureq, Hyper(runtime.clone()));
+    let orders = faults::orders(product);
+    let on = |client: &dyn Fn(&Van) -> Box<dyn Client>| {
+        let van = Van::start(faults::van()).unwrap();
+        let client = client(&van);
+        let ends = faults::run(&*client, &orders);
+        let ledger = van.ledger();
+        for (order, ended) in orders.iter().zip(&ends) {
+            order.check(&ended.outcome, &ledger);
+        }
+        assert_eq!(ledger.violations, Vec::<String>::new());
+        ends
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("journal.db");
+    let [blocking, memory, sqlite] = thread::scope(|scope| {
+        let of_ureq = scope.spawn(|| on(&|van| ureq.client(setup(van, product)).unwrap()));
+        let in_memory = scope.spawn(|| on(&|van| hyper.client(setup(van, product)).unwrap()));
+        let in_a_file = scope.spawn(|| {
+            on(&|van| {
+                let Setup { base_url, policy, terminals, .. } = setup(van, product);
+                let journal = Arc::new(runtime.block_on(SqliteJournal::open(&file)).unwrap());
+                let builder = hyper
+                    .builder(&base_url, journal, policy, terminals)
+                    .accept_step(async |question: hyper::Question| faults::accept(&borrowed(&question)));
+                let client = Some(builder.build().unwrap());
+                Box::new(Waits { client, runtime: runtime.clone(), journal: Weak::new() })
+            })
+        });
+        [of_ureq, in_memory, in_a_file].map(|thread| thread.join().unwrap())
+    });
+    for (((order, blocking), memory), sqlite) in orders.iter().zip(&blocking).zip(&memory).zip(&sqlite) {
+        assert!(!blocking.steps.is_empty(), "{}", order.plan);
+        assert_eq!(blocking.steps, memory.steps, "{}: kicc-ureq and kicc-hyper", order.plan);
+        assert_eq!(memory.steps, sqlite.steps, "{}: in memory and in a file", order.plan);
+    }
+    println!("{}: {} orders took the same steps", product.as_str(), orders.len());
+}
+
+fn setup(van: &Van, product: Product) -> Setup {
+    let (answer_timeout, quiet_period) = faults::TIMES;
+    Setup {
+        base_url: van.base_url(),
+        journal: MemoryJournal::new(),
+        policy: policy(answer_timeout, quiet_period),
+        terminals: vec![match product {
+            Product::Simple => simple_terminal("T123456789"),
+            Product::EasyTalk => easytalk_terminal(),
+        }],
+        accept: Some(Arc::new(faults::accept)),
+        patience: None,
+    }
+}
