@@ -149,7 +149,7 @@ impl Life {
         if verb == Verb::Approve {
             self.record.why = Some(Why::Unclear(why));
         } else {
-            self.record.rescue.unclear += 1;
+            self.record.rescue.unclear = self.record.rescue.unclear.saturating_add(1);
         }
         self.advance(verb, Event::Unknown, now)
     }

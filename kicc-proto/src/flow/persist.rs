@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     journal::{
-        Expect, Kind, Row, Standing, WriteError, Written,
+        Expect, Key, Kind, Row, Standing, WriteError, Written,
         record::{Happening, Pending, Record},
     },
     time::{Millis, Mono, Now, UnixMillis},
@@ -59,6 +59,10 @@ impl Persist {
             Kind::Refund => Verb::Cancel,
         };
         life.record.pending = Pending::Message(verb);
+        if let Some(cancel) = &mut life.record.cancel {
+            // It may be sent from here on, and is kept until its outcome is known (R16).
+            cancel.sent = cancel.sent.saturating_add(1);
+        }
         life.record.note(now.wall, Happening::Sending(verb, 1));
         life.renew(now);
         Self::new(life, Expect::Absent, Then::Send(verb), now)
@@ -98,6 +102,12 @@ impl Persist {
             suspect: false,
             record: record.encode(),
         }
+    }
+
+    /// The row's key.
+    #[must_use]
+    pub fn key(&self) -> &Key {
+        &self.life.record.key
     }
 
     /// What must be so for the write to be done.
@@ -148,7 +158,8 @@ impl Persist {
         if let Some(why) = never {
             return never_recorded(self.life.record.kind, why);
         }
-        if self.life.record.stage == Stage::Undecided && self.life.unrecorded_success {
+        let ours = !matches!(self.then, Then::Leave);
+        if ours && self.life.record.stage == Stage::Undecided && self.life.unrecorded_success {
             self.life.record.note(now.wall, Happening::NotRecorded);
             return self.life.advance(Verb::Approve, Event::NotRecorded, now);
         }
@@ -193,7 +204,7 @@ impl Persist {
     }
 
     fn conflict(self, row: Row, now: Now) -> Step {
-        let Persist { life, expect, .. } = self;
+        let Persist { life, expect, then, .. } = self;
         let stored = match Record::of_row(&row) {
             Ok(stored) => stored,
             // Not ours to judge, and nothing may be sent over it (R21).
@@ -204,7 +215,9 @@ impl Persist {
             return Done::because(if same { Ended::Known(Box::new(row)) } else { Ended::OtherData });
         }
         if life.unrecorded_success {
-            return late_success(&life, row, stored, now);
+            // Whoever only tells the holder carries the holder's token, and is not the holder (R20).
+            let ours = !matches!(then, Then::Leave) && row.token == life.token && row.holder == life.holder;
+            return late_success(&life, ours, row, stored, now);
         }
         if row.token == life.token && row.holder == life.holder {
             return resume::go_on(row, stored, &life.driver(), now);
@@ -215,8 +228,13 @@ impl Persist {
 
 /// A success that is ours to tell and not ours to use: it is written onto the record as it stands now, and
 /// whoever holds that goes on from there; a record that was closed is opened again (R9).
-fn late_success(seen: &Life, row: Row, stored: Record, now: Now) -> Step {
-    let ours = row.token == seen.token && row.holder == seen.holder;
+fn late_success(seen: &Life, ours: bool, row: Row, stored: Record, now: Now) -> Step {
+    // An approval has one answer (R4): a record that tells of it has it from a write of ours that was not answered,
+    // and what has closed it since was in knowledge of it.
+    let closed_knowing = stored.stage == Stage::Closed && stored.approval.is_some();
+    if !ours && (stored.rescue.late_success || closed_knowing) {
+        return Done::because(Ended::TakenOver(Box::new(row.key)));
+    }
     let driver = seen.driver();
     let mut life = Life::new(stored, None, &driver, now);
     life.revision = row.revision;

@@ -50,6 +50,8 @@ pub(super) fn go_on(row: Row, record: Record, driver: &Driver, now: Now) -> Step
     life.lease_until = row.lease_until;
     life.record.note(now.wall, Happening::Resumed(life.holder.clone()));
     if row.suspect && life.record.stage != Stage::Undecided {
+        // What was sent after the backup was made is not in it, and nobody here knows its answer.
+        life.record.rescue.unclear = life.record.rescue.unclear.max(1);
         return Step::AskBooks(AskBooks { life });
     }
     obligation(life, now)

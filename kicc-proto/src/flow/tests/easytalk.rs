@@ -580,6 +580,28 @@ fn r16_without_a_status_query_a_refund_needs_a_person() {
     assert!(matches!(ended, RefundOutcome::Refused(_)));
 }
 
+/// R16: a refund whose first cancel may have been sent keeps it, also past its day: no fresh number takes its place.
+#[test]
+fn r16_a_refund_that_may_have_been_sent_keeps_its_cancel() {
+    let (mut scene, original) = approval(without_query(|_| {}));
+    let step = scene.refund(&original);
+    drop(scene.play(step, &[In::Timeout]));
+    let key = refund_key(&scene);
+    let row = scene.claim(&key);
+    scene.later(24 * 3_600_000);
+    let step = Step::Persist(crate::flow::retry(row, &scene.merchant, &scene.driver, scene.now).unwrap());
+    let step = scene.play(step, &[]);
+    drop(match step {
+        Step::Wait(wait) => {
+            let step = scene.wake(wait);
+            scene.play(step, &[])
+        }
+        step => step,
+    });
+    let [first, again] = &scene.sent[..] else { panic!("{:?}", scene.verbs()) };
+    assert_eq!(first.body, again.body);
+}
+
 /// R20, R21: a record belongs to its product's merchant alone, and its key to its payload.
 #[test]
 fn r20_a_record_of_another_product_is_left_alone() {

@@ -68,6 +68,80 @@ fn r9_a_success_after_a_take_over_is_told_to_the_holder() {
     assert!(matches!(outcome(scene.play(step, &[code(ALREADY)])), Outcome::Reversed(Why::LateSuccess)));
 }
 
+/// R20: it stays the other's, however often the other writes before the success is on the record.
+#[test]
+fn r20_telling_the_holder_of_a_success_takes_nothing_over() {
+    let (mut scene, other, slow) = overtaken(&[]);
+    let step = scene.answer(slow, &approved());
+    let Step::Persist(persist) = step else { panic!("{step:?}") };
+    let telling = scene.write(persist);
+    let other = scene.answer(flying(other), &voided());
+    let other = scene.play(other, &[]);
+    let sent = scene.sent.len();
+    assert!(matches!(ended(scene.play(telling, &[])), Ended::TakenOver(_)));
+    assert_eq!(scene.sent.len(), sent, "it went on under the other's token");
+    assert!(matches!(
+        outcome(scene.play(other, &[voided(), code(ALREADY)])),
+        Outcome::Reversed(Why::LateSuccess)
+    ));
+}
+
+/// R20: the same where the journal does not take it: what the other holds as undecided is the other's to reverse.
+#[test]
+fn r20_what_cannot_be_told_to_the_holder_is_tried_again() {
+    let mut scene = Scene::new();
+    let step = scene.begin();
+    let slow = flying(scene.play(step, &[]));
+    let Step::Persist(persist) = scene.answer(slow, &approved()) else { panic!() };
+    scene.faults.push_back(Some(Fault::AnswerLost));
+    let undecided = waiting(scene.write(persist));
+    let other = scene.resume();
+    let Step::Persist(persist) = scene.wake(undecided) else { panic!() };
+    let Step::Persist(telling) = scene.write(persist) else { panic!() };
+    scene.faults.push_back(Some(Fault::Full));
+    let sent = scene.sent.len();
+    let wait = waiting(scene.write(telling));
+    let step = scene.play(Step::Wait(wait), &[]);
+    assert!(matches!(step, Step::Wait(_)) && scene.sent.len() == sent, "{step:?}");
+    assert!(matches!(outcome(scene.play(other, &[In::Held])), Outcome::Approved(_)));
+    let Step::Wait(wait) = step else { panic!() };
+    let step = scene.wake(wait);
+    assert!(matches!(ended(scene.play(step, &[])), Ended::TakenOver(_)));
+}
+
+/// R9: a success is evidence once: when its write was stored without an answer, and the record was closed since in
+/// knowledge of it, the repeated write opens nothing again.
+#[test]
+fn r9_a_success_that_is_on_the_record_opens_nothing_again() {
+    let (mut scene, other, slow) = overtaken(&[]);
+    let step = scene.answer(slow, &approved());
+    let Step::Persist(persist) = step else { panic!("{step:?}") };
+    let Step::Persist(telling) = scene.write(persist) else { panic!() };
+    scene.faults.push_back(Some(Fault::AnswerLost));
+    let telling = scene.write(telling);
+    let step = scene.play(other, &[voided(), voided(), code(ALREADY)]);
+    assert!(matches!(outcome(step), Outcome::Reversed(Why::LateSuccess)));
+    let step = scene.wake(waiting(telling));
+    assert!(matches!(ended(scene.play(step, &[])), Ended::TakenOver(_)));
+    assert_eq!(scene.record().stage, Stage::Closed);
+}
+
+/// R9, R18: the same of an approval that was stored as undecided, and then not held.
+#[test]
+fn r9_an_approval_that_was_cancelled_opens_nothing_again() {
+    let mut scene = Scene::new();
+    let step = scene.begin();
+    let slow = flying(scene.play(step, &[]));
+    let Step::Persist(persist) = scene.answer(slow, &approved()) else { panic!() };
+    scene.faults.push_back(Some(Fault::AnswerLost));
+    let undecided = scene.write(persist);
+    let other = scene.resume();
+    assert!(matches!(outcome(scene.play(other, &[In::NotHeld, voided()])), Outcome::Reversed(Why::NotHeld)));
+    let step = scene.wake(waiting(undecided));
+    assert!(matches!(ended(scene.play(step, &[])), Ended::TakenOver(_)));
+    assert_eq!(scene.record().stage, Stage::Closed);
+}
+
 /// R9: the same between the claim and the other's first write.
 #[test]
 fn r9_a_success_right_after_the_claim() {
