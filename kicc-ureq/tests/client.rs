@@ -352,6 +352,30 @@ fn r11_a_terminal_that_could_not_sell_is_refused() {
     assert_eq!(build(without), Some(BuildError::NoEasyTalkSettings));
 }
 
+/// R25: whoever waits for a row that this client itself drives leaves it alone, though its lease lapses in a pause; to
+/// take it over would begin the pause anew, each time.
+#[test]
+fn r25_waiting_for_it_does_not_begin_its_pauses_anew() {
+    let shop = Shop::new();
+    let slow = |policy: &mut Policy| {
+        policy.quiet_period = Millis(3_500);
+        policy.send_by = Millis(500);
+        policy.lease = Millis(1_000);
+    };
+    let client = shop.client_with(slow, |builder| builder);
+    thread::scope(|scope| {
+        let approving = scope.spawn(|| outcome(client.approve(&order("Xhangb-1")).unwrap()));
+        while shop.journal.list(Listing::Open, None, 1).unwrap().is_empty() {
+            thread::sleep(Duration::from_millis(5));
+        }
+        let waited = outcome(client.wait(&number("Xhangb-1"), Some(Duration::from_secs(20))).unwrap());
+        assert_eq!(waited, approving.join().unwrap());
+    });
+    let Some(Progress::Settled(settled)) = client.outcome(&number("Xhangb-1")).unwrap() else { panic!() };
+    let resumed = |what: &_| matches!(what, kicc_proto::journal::record::Happening::Resumed(_));
+    assert!(!settled.record().unwrap().history.iter().any(|entry| resumed(&entry.what)));
+}
+
 /// R17: a client that stops takes nothing new and leaves what is open to recovery.
 #[test]
 fn r17_a_stopping_client_leaves_its_rescues_to_recovery() {

@@ -36,10 +36,12 @@ impl Inner {
     pub(super) fn drive(
         &self,
         terminal: &Terminal,
+        key: &Key,
         mut step: Step,
         end: Option<Instant>,
         stand_by: StandBy,
     ) -> Stop {
+        let _hand = self.hands.take_up(key);
         loop {
             step = match self.advance(terminal, step) {
                 Advance::Next(step) => step,
@@ -230,7 +232,7 @@ impl Undecided {
         match self.settle.take() {
             Some(settle) => {
                 let step = answer.settle(settle, self.inner.clock.now());
-                self.inner.progress(&self.terminal, step, self.inner.patience_end())
+                self.inner.progress(&self.terminal, &self.key, step, self.inner.patience_end())
             }
             None => Err(Error::unknown(&self.key.number)),
         }

@@ -3,6 +3,7 @@
 mod accept;
 mod clock;
 mod drive;
+mod hands;
 mod keeper;
 mod limit;
 mod progress;
@@ -37,6 +38,7 @@ pub use self::{
 };
 use self::{
     drive::{StandBy, Stop},
+    hands::Hands,
     keeper::Keeper,
     limit::Slots,
 };
@@ -58,6 +60,7 @@ pub(crate) struct Inner {
     clock: Clock,
     rescues: Slots,
     keeper: Keeper,
+    hands: Hands,
     stopping: AtomicBool,
     stop: (Mutex<()>, Condvar),
 }
@@ -127,6 +130,7 @@ impl Builder {
                 clock,
                 rescues: slots,
                 keeper,
+                hands: Hands::default(),
                 stopping: AtomicBool::new(false),
                 stop: (Mutex::new(()), Condvar::new()),
             }),
@@ -163,8 +167,9 @@ impl Client {
     /// [`Error`]: this call sent nothing.
     pub fn approve_at(&self, terminal: &str, order: &impl Order) -> Result<Progress, Error> {
         let terminal = self.inner.terminals.named(order.product(), terminal).ok_or(Error::NoTerminal)?;
+        let key = terminal.merchant.key(order.number().clone());
         let step = self.inner.open(terminal, order, self.inner.driver.accept_step)?;
-        self.inner.progress(terminal, step, self.inner.patience_end())
+        self.inner.progress(terminal, &key, step, self.inner.patience_end())
     }
 
     /// As [`Client::approve`], but hands the undecided approval back instead of asking the accept step: the
@@ -175,9 +180,10 @@ impl Client {
     /// [`Error`]: this call sent nothing.
     pub fn begin(&self, order: &impl Order) -> Result<Begun, Error> {
         let terminal = self.inner.terminals.of_product(order.product()).ok_or(Error::NoTerminal)?;
+        let key = terminal.merchant.key(order.number().clone());
         let step = self.inner.open(terminal, order, true)?;
         let end = self.inner.patience_end();
-        match self.inner.drive(terminal, step, end, StandBy::Decision) {
+        match self.inner.drive(terminal, &key, step, end, StandBy::Decision) {
             Stop::Settle(settle) => {
                 let undecided = Undecided::new(Arc::clone(&self.inner), terminal.clone(), settle);
                 Ok(Begun::Undecided(Box::new(undecided)))
@@ -284,8 +290,14 @@ impl Inner {
     }
 
     /// Drives to the end, or to the end of patience.
-    fn progress(&self, terminal: &Terminal, step: Step, end: Option<Instant>) -> Result<Progress, Error> {
-        let stop = self.drive(terminal, step, end, StandBy::News);
+    fn progress(
+        &self,
+        terminal: &Terminal,
+        key: &Key,
+        step: Step,
+        end: Option<Instant>,
+    ) -> Result<Progress, Error> {
+        let stop = self.drive(terminal, key, step, end, StandBy::News);
         self.stopped(stop, end)
     }
 
@@ -327,7 +339,9 @@ impl Inner {
                 return Ok(standing);
             }
             let terminal = self.terminal_of(key)?;
-            if let Claimed::Yes(row) = self.claim(&row, Force::DeadOrLapsed)? {
+            if let Some(_hand) = self.hands.take_up_free(key)
+                && let Claimed::Yes(row) = self.claim(&row, Force::DeadOrLapsed)?
+            {
                 let token = row.token;
                 let resumed = resume(*row, &terminal.merchant, &self.driver, self.clock.now());
                 let step = match resumed {
@@ -338,7 +352,7 @@ impl Inner {
                     }
                 };
                 let stand_by = if repeat { StandBy::News } else { StandBy::End };
-                let stop = self.drive(terminal, step, end, stand_by);
+                let stop = self.drive(terminal, key, step, end, stand_by);
                 return Ok(match self.stopped(stop, end)? {
                     Progress::Settled(settled) => {
                         Progress::Settled(Box::new(self.settled(settled.end.repeated(repeat))))

@@ -16,6 +16,7 @@ use kicc_proto::{
 use super::{
     Client, Error, Inner, Open, Progress, Settled, Terminal,
     drive::{Advance, Stop},
+    hands::Hand,
     trace::event,
 };
 
@@ -65,13 +66,17 @@ impl Client {
                 report.left_alone.push((name(&row.key), RecordError::Foreign.to_string().into()));
                 continue;
             };
+            let Some(hand) = inner.hands.take_up_free(&row.key) else {
+                report.held.push(row.key);
+                continue;
+            };
             match inner.claim(&row, how.force)? {
                 Claimed::Held { .. } | Claimed::Moved => report.held.push(row.key),
                 Claimed::Yes(row) => {
                     let key = row.key.clone();
                     let token = row.token;
                     match resume(*row, &terminal.merchant, &inner.driver, inner.clock.now()) {
-                        Ok(step) => ready.push_back((terminal, step)),
+                        Ok(step) => ready.push_back((Taken { terminal, _hand: hand }, step)),
                         Err(error) => {
                             inner.journal.release(&key, token)?;
                             report.left_alone.push((name(&key), error.to_string().into()));
@@ -130,7 +135,9 @@ impl Client {
         };
         let (key, token) = (row.key.clone(), row.token);
         match retry(row, &terminal.merchant, &inner.driver, inner.clock.now()) {
-            Ok(persist) => inner.progress(terminal, Step::Persist(persist), inner.patience_end()).map(Ok),
+            Ok(persist) => {
+                inner.progress(terminal, &key, Step::Persist(persist), inner.patience_end()).map(Ok)
+            }
             Err(error) => {
                 inner.journal.release(&key, token)?;
                 Ok(Err(error))
@@ -150,8 +157,11 @@ impl Client {
         let inner = &*self.inner;
         let row = inner.find(number)?.ok_or_else(|| Error::unknown(number))?;
         let terminal = inner.terminal_of(&row.key)?;
+        let key = row.key.clone();
         match resolve(row, resolution, &terminal.merchant, &inner.driver, inner.clock.now()) {
-            Ok(persist) => inner.progress(terminal, Step::Persist(persist), inner.patience_end()).map(Ok),
+            Ok(persist) => {
+                inner.progress(terminal, &key, Step::Persist(persist), inner.patience_end()).map(Ok)
+            }
             Err(error) => Ok(Err(error)),
         }
     }
@@ -184,22 +194,28 @@ struct Pool<'a> {
 }
 
 struct State<'a> {
-    ready: VecDeque<(&'a Terminal, Step)>,
+    ready: VecDeque<(Taken<'a>, Step)>,
     waiting: BinaryHeap<Waiting<'a>>,
     busy: usize,
     finished: VecDeque<Result<Progress, Error>>,
 }
 
+/// A row that was taken over.
+struct Taken<'a> {
+    terminal: &'a Terminal,
+    _hand: Hand<'a>,
+}
+
 struct Waiting<'a> {
     until: Instant,
-    terminal: &'a Terminal,
+    taken: Taken<'a>,
     wait: Wait,
 }
 
 impl<'a> Pool<'a> {
     fn run(
         inner: &'a Inner,
-        ready: VecDeque<(&'a Terminal, Step)>,
+        ready: VecDeque<(Taken<'a>, Step)>,
         mut on_progress: impl FnMut(Progress) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let workers = ready.len().min(inner.driver.policy.rescues_in_flight as usize);
@@ -239,9 +255,9 @@ impl<'a> Pool<'a> {
     }
 
     fn work(&self) {
-        while let Some((terminal, step)) = self.next() {
+        while let Some((taken, step)) = self.next() {
             let _busy = Busy(self);
-            let finished = self.drive(terminal, step);
+            let finished = self.drive(taken, step);
             let mut state = self.lock();
             match finished {
                 Ok(result) => state.finished.push_back(result),
@@ -250,7 +266,7 @@ impl<'a> Pool<'a> {
         }
     }
 
-    fn next(&self) -> Option<(&'a Terminal, Step)> {
+    fn next(&self) -> Option<(Taken<'a>, Step)> {
         let mut state = self.lock();
         loop {
             if let Some(ready) = state.ready.pop_front() {
@@ -261,10 +277,10 @@ impl<'a> Pool<'a> {
             let due = state.waiting.peek().map(|first| first.until);
             match due {
                 Some(due) if stopping || due <= Instant::now() => {
-                    let Some(Waiting { terminal, wait, .. }) = state.waiting.pop() else { continue };
+                    let Some(Waiting { taken, wait, .. }) = state.waiting.pop() else { continue };
                     state.busy += 1;
                     let step = if stopping { Step::Wait(wait) } else { wait.wake(self.inner.clock.now()) };
-                    return Some((terminal, step));
+                    return Some((taken, step));
                 }
                 Some(due) => {
                     let left = due.saturating_duration_since(Instant::now()).min(STOP_CHECK);
@@ -281,9 +297,9 @@ impl<'a> Pool<'a> {
     }
 
     /// Drives to the end, or to the next wait.
-    fn drive(&self, terminal: &'a Terminal, mut step: Step) -> Result<Result<Progress, Error>, Waiting<'a>> {
+    fn drive(&self, taken: Taken<'a>, mut step: Step) -> Result<Result<Progress, Error>, Waiting<'a>> {
         loop {
-            step = match self.inner.advance(terminal, step) {
+            step = match self.inner.advance(taken.terminal, step) {
                 Advance::Next(step) => step,
                 Advance::Settle(settle) if self.inner.nobody_decides(&settle) => {
                     return Ok(self.inner.stopped(Stop::Settle(settle), None));
@@ -293,7 +309,7 @@ impl<'a> Pool<'a> {
                     if self.inner.stopping() {
                         return Ok(self.inner.stopped(Stop::Wait(wait), None));
                     }
-                    return Err(Waiting { until, terminal, wait });
+                    return Err(Waiting { until, taken, wait });
                 }
                 Advance::Done(done) => {
                     if let Ended::TakenOver(key) = done.ended() {

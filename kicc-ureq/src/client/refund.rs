@@ -61,7 +61,8 @@ impl Inner {
                 Opening { merchant: &terminal.merchant, driver: &self.driver, attempt: clock::random() };
             let earlier = u32::try_from(refunds.len()).unwrap_or(u32::MAX).saturating_add(pruned);
             let persist = flow::refund(original, earlier, &opening, self.clock.now())?;
-            match self.drive(terminal, Step::Persist(persist), end, StandBy::End) {
+            let key = persist.key().clone();
+            match self.drive(terminal, &key, Step::Persist(persist), end, StandBy::End) {
                 // Another call was first under this refund's number: look again.
                 Stop::Done(done) if matches!(done.ended(), Ended::Known(_) | Ended::OtherData) => {}
                 // An earlier refund that did not take effect was pruned: its number is used up.
