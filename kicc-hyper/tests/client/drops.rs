@@ -242,7 +242,7 @@ async fn r16_r17_refund_dropped_at_every_poll_is_done_once_or_not() {
     for on_drop in [OnDrop::Finish, OnDrop::Leave] {
         let shop = Shop::new();
         let patient = |policy: &mut kicc_proto::flow::Policy| {
-            (policy.answer_timeout.0, policy.lease.0) = (5_000, 10_000);
+            (policy.answer_timeout.0, policy.lease.0, policy.rescues_in_flight) = (1_500, 3_000, 64);
         };
         let client = shop.client_with(patient, |builder| builder.on_drop(on_drop)).await;
         let mut refunds = JoinSet::new();
@@ -262,17 +262,23 @@ async fn r16_r17_refund_dropped_at_every_poll_is_done_once_or_not() {
         let worker = client.start_worker(often(), shop.books.tell());
         shop.all_told().await;
         worker.stop().await;
-        for (text, _) in &refunds {
-            let standing = shop.standing(text);
-            let key =
-                kicc_proto::journal::Key { number: number(text), ..shop.records().await[text].0.key.clone() };
-            let rows = client.journal().refunds(&key).await.unwrap();
-            let live = rows.iter().filter(|row| row.live).count();
-            assert_eq!(live, usize::from(!standing), "{on_drop:?} {text}: {rows:?}");
-            let again = settled(client.refund(&number(text)).await.unwrap()).await;
-            assert_eq!(again.refund_outcome().unwrap().name(), "refunded", "{on_drop:?} {text}");
-            assert!(!shop.standing(text), "{on_drop:?} {text}");
-            assert_eq!(shop.van.ledger().entry(text).unwrap().charges.len(), 1);
+        let records = shop.records().await;
+        let mut again = JoinSet::new();
+        for (text, _) in refunds {
+            let (standing, client) = (shop.standing(&text), client.clone());
+            let key = records[&text].0.key.clone();
+            again.spawn(async move {
+                let rows = client.journal().refunds(&key).await.unwrap();
+                let live = rows.iter().filter(|row| row.live).count();
+                assert_eq!(live, usize::from(!standing), "{on_drop:?} {text}: {rows:?}");
+                let again = settled(client.refund(&key.number).await.unwrap()).await;
+                assert_eq!(again.refund_outcome().unwrap().name(), "refunded", "{on_drop:?} {text}");
+                text
+            });
+        }
+        for text in again.join_all().await {
+            assert!(!shop.standing(&text), "{on_drop:?} {text}");
+            assert_eq!(shop.van.ledger().entry(&text).unwrap().charges.len(), 1);
         }
         assert_eq!(shop.van.ledger().violations, Vec::<String>::new());
     }
