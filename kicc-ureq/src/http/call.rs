@@ -14,6 +14,7 @@ use super::{Exchange, Limits, MaySend, OwnedReply};
 pub(super) enum Stop {
     Failed(Error),
     BodyTooLarge,
+    TwoEnds,
 }
 
 pub(super) struct Call(Mutex<State>);
@@ -75,6 +76,7 @@ impl Call {
         let progress = &self.state().progress;
         let found = outcome.map_err(|stop| match stop {
             Stop::BodyTooLarge => MaybeSent::BodyTooLarge,
+            Stop::TwoEnds => MaybeSent::Protocol,
             Stop::Failed(error) => name(&error, progress.broken()),
         });
         progress.conclude(found, Instant::now())

@@ -202,7 +202,13 @@ impl std::fmt::Debug for Http {
 
 fn run(agent: &Agent, request: http::Request<&[u8]>, body_limit: usize) -> Result<OwnedReply, Stop> {
     let response = agent.run(request).map_err(Stop::Failed)?;
-    let content_type = response.headers().get(http::header::CONTENT_TYPE);
+    let headers = response.headers();
+    // Two ends of one body: whoever stands between may have seen another than we would (RFC 9112, 6.3).
+    let codings = headers.get_all(http::header::TRANSFER_ENCODING).iter().count();
+    if codings > 1 || codings == 1 && headers.contains_key(http::header::CONTENT_LENGTH) {
+        return Err(Stop::TwoEnds);
+    }
+    let content_type = headers.get(http::header::CONTENT_TYPE);
     let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
     let status = response.status().as_u16();
     let mut body = Vec::new();
