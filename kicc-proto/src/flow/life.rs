@@ -96,6 +96,12 @@ impl Life {
         }
     }
 
+    /// When the answer to the message that is written down is given up, at the latest.
+    pub fn answer_by(&self) -> Deadline {
+        let answer = self.policy.answer_timeout;
+        Deadline { mono: self.permit.mono + answer, wall: self.permit.wall + answer }
+    }
+
     /// Whether the time in which anything is tried without a person is over (R14, R19).
     pub fn horizon_passed(&self, now: Now) -> bool {
         self.horizon.passed(now)

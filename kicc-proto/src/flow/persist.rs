@@ -151,12 +151,8 @@ impl Persist {
             // The earlier write of the same row is still not known.
             return self.again(now);
         }
-        let never = match self.expect {
-            Expect::Absent => Some(NotSent::NotRecorded),
-            Expect::Revision(_) => None,
-        };
-        if let Some(why) = never {
-            return never_recorded(self.life.record.kind, why);
+        if self.expect == Expect::Absent {
+            return never_recorded(self.life.record.kind);
         }
         let ours = !matches!(self.then, Then::Leave);
         if ours && self.life.record.stage == Stage::Undecided && self.life.unrecorded_success {
@@ -173,9 +169,10 @@ impl Persist {
     }
 
     fn again(mut self, now: Now) -> Step {
-        if self.expect == Expect::Absent && self.life.permit.passed(now) {
-            // Whatever the journal holds, this process will not send it any more: recovery finds it, if it is there.
-            return never_recorded(self.life.record.kind, NotSent::NotRecorded);
+        // Once `send_by` has passed, the same write still decides: what it stores is closed by the next one, unsent.
+        if self.expect == Expect::Absent && self.life.answer_by().passed(now) {
+            let Life { record, token, .. } = *self.life;
+            return Done::because(Ended::NotKnown { record: Box::new(record), token });
         }
         self.tries += 1;
         let pause = Millis(50 << self.tries.min(6)).min(self.life.policy.backoff_cap);
@@ -276,7 +273,8 @@ fn leave(mut life: Box<Life>, lease_until: UnixMillis, now: Now) -> Step {
     Step::Persist(Persist::new(life, expect, Then::Leave, now))
 }
 
-fn never_recorded(kind: Kind, why: NotSent) -> Step {
+fn never_recorded(kind: Kind) -> Step {
+    let why = NotSent::NotRecorded;
     Done::because(Ended::Verdict(match kind {
         Kind::Approval => Verdict::Approval(Outcome::NeverSent(why)),
         Kind::Refund => Verdict::Refund(RefundOutcome::NotAttempted(why)),

@@ -16,6 +16,7 @@ use crate::{
     simple,
     time::Millis,
     values::{Instalment, KstDateTime},
+    wire::NotSent,
 };
 
 /// A scene with an approval that the merchant holds, and that approval's record.
@@ -89,6 +90,29 @@ fn r16_not_sent_is_not_attempted() {
     scene.faults.push_back(Some(Fault::Full));
     let step = scene.refund(&original);
     assert!(matches!(refund_outcome(scene.play(step, &[])), RefundOutcome::NotAttempted(_)));
+    assert!(scene.sent.is_empty());
+}
+
+/// R2, R16, R22: whether its row is there is not known: it is not told as never attempted, since whoever finds the row
+/// goes on with the refund; found in time, the row is closed first.
+#[test]
+fn r2_a_refund_that_may_be_recorded_is_not_told_as_never_attempted() {
+    let (mut scene, original) = approval(|_| {});
+    scene.faults.extend([Some(Fault::AnswerLost); 60]);
+    let step = scene.refund(&original);
+    assert!(matches!(ended(scene.unanswered(step)), Ended::NotKnown { .. }));
+    assert!(scene.sent.is_empty());
+    scene.faults.clear();
+    let step = scene.resume_key(&refund_key(&scene)).unwrap();
+    assert_eq!(refund_outcome(scene.play(step, &[voided()])), RefundOutcome::Refunded);
+
+    let (mut scene, original) = approval(|_| {});
+    scene.faults.extend([Some(Fault::AnswerLost); 11]);
+    let step = scene.refund(&original);
+    let ended = refund_outcome(scene.unanswered(step));
+    assert_eq!(ended, RefundOutcome::NotAttempted(NotSent::PermitLapsed));
+    let row = &scene.rows[&refund_key(&scene)];
+    assert_eq!((row.standing, row.live), (crate::journal::Standing::Closed, false));
     assert!(scene.sent.is_empty());
 }
 
