@@ -434,9 +434,13 @@ impl Life {
             (Row::RefundLostForPerson, _) => OperatorReason::RefundUnknown,
             (Row::RefundExhausted, _) if !self.refund_settles(now) => OperatorReason::RefundUnknown,
             (Row::RefundUnproven, Some(said)) => OperatorReason::CancelRefused(said.clone()),
-            (Row::SettlingNothingOutside | Row::ReversingNothingOutside | Row::VoidingNothingOutside, _) => {
-                OperatorReason::OutsideProofWindow
-            }
+            (
+                Row::SettlingNothingOutside
+                | Row::ReversingNothingOutside
+                | Row::VoidingNothingOutside
+                | Row::RefundNothingOutside,
+                _,
+            ) => OperatorReason::OutsideProofWindow,
             (Row::ReversingVoidedUnconfirmed, _) => OperatorReason::Unconfirmed,
             (Row::VoidingExhausted, said) if self.rescue().is_none() && rescue.unclear == 0 => {
                 said.clone().map_or(OperatorReason::Unanswered, OperatorReason::CancelRefused)

@@ -184,17 +184,29 @@ fn r16_midnight_ends_what_a_net_cancel_settles() {
     }
 }
 
-/// R13b, R16: a gateway need not remember an approval of days ago: *nothing to void* then proves no refund.
+/// R13b, R16: a gateway need not remember an approval of days ago: *nothing to void*, and a net-cancel's success that
+/// names no card, then prove no refund. A cancel's success does, at any time.
 #[test]
 fn r13_nothing_to_void_proves_no_refund_of_days_ago() {
-    let (mut scene, original) = approval(|policy| {
-        policy.net_cancel_settles_refund = SettlesRefund::Always;
-        policy.rescue_attempts = 3;
-    });
-    scene.later(3 * 24 * 3_600_000);
-    let step = scene.refund(&original);
-    let step = scene.play(step, &[In::Timeout, code(NOTHING), code(NOTHING), code(NOTHING)]);
-    assert!(matches!(refund_outcome(step), RefundOutcome::NeedsOperator { charged: Charged::Unknown, .. }));
+    for (answers, refunded) in [
+        (&[In::Timeout, code(NOTHING), code(NOTHING)][..], false),
+        (&[In::Timeout, code("0000"), code("0000")], false),
+        (&[In::Timeout, voided()], true),
+        (&[code("0000")], true),
+    ] {
+        let (mut scene, original) =
+            approval(|policy| policy.net_cancel_settles_refund = SettlesRefund::Always);
+        scene.later(3 * 24 * 3_600_000);
+        let step = scene.refund(&original);
+        match refund_outcome(scene.play(step, answers)) {
+            RefundOutcome::Refunded => assert!(refunded, "{answers:?}"),
+            RefundOutcome::NeedsOperator { why, charged, .. } => {
+                assert!(!refunded, "{answers:?}");
+                assert_eq!((why, charged), (OperatorReason::OutsideProofWindow, Charged::Unknown));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 /// R15: an answer that proves nothing: charged, a person must look; a retry sends the same cancel.
