@@ -7,7 +7,7 @@ use super::{
     life::Life,
     outcome::{OperatorReason, Outcome, RefundOutcome, Verdict},
     resume,
-    settle::Settle,
+    settle::{AskBooks, Settle},
     table::{Action, Event, Stage, Verb},
     transmit::Transmit,
     wait::{Resume, Wait, WaitReason},
@@ -46,6 +46,7 @@ pub(super) enum Then {
     AskAgain {
         until: Mono,
     },
+    AskBooks,
     Done,
     /// The row is somebody else's; we only told them what we saw (R9).
     Leave,
@@ -140,6 +141,7 @@ impl Persist {
             Then::AskAgain { until } => {
                 Step::Wait(Wait::new(self.life, WaitReason::Merchant, until, Resume::Ask))
             }
+            Then::AskBooks => Step::AskBooks(AskBooks { life: self.life }),
             Then::Done => Done::of(self.life.record, self.life.revision),
             Then::Leave => Done::because(Ended::TakenOver(Box::new(self.life.record.key.clone()))),
         }

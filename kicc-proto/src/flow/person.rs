@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use super::{
     Driver,
     life::Life,
-    outcome::Resolution,
+    outcome::{OperatorReason, Resolution},
     persist::{Persist, Then},
     resume,
     said::Unclear,
@@ -63,13 +63,16 @@ pub fn resolve(
     Ok(Persist::next(life, Then::Done, now))
 }
 
-/// A person wants it tried again, with a new budget and horizon (R20). The row must have been claimed.
+/// A person wants it tried again, with a new budget and horizon (R20). What a restored journal does not know is put to
+/// the merchant's books first (R24). The row must have been claimed.
 ///
 /// # Errors
 /// [`PersonError`].
 pub fn retry(row: Row, merchant: &Merchant, driver: &Driver, now: Now) -> Result<Persist, PersonError> {
+    let suspect = row.suspect;
     let mut life = parked(row, merchant, driver, now)?;
-    let from = match life.record.parked.take().map(|parked| parked.from) {
+    let (why, from) = life.record.parked.take().map(|parked| (parked.why, parked.from)).unzip();
+    let from = match from {
         // Its approval may have been sent, and is not sent again (R4).
         Some(Stage::Intent) | None => {
             life.record.why.get_or_insert(Why::Unclear(Unclear::Exchange(MaybeSent::Lost)));
@@ -77,22 +80,36 @@ pub fn retry(row: Row, merchant: &Merchant, driver: &Driver, now: Now) -> Result
         }
         Some(from) => from,
     };
+    // Of all but an undecided approval the books are only ever asked because the journal was restored (R24).
+    let behind = matches!(why, Some(OperatorReason::JournalBehindBooks | OperatorReason::AcceptCannotTell));
+    let ask_books = from != Stage::Undecided && (suspect || behind);
+    if ask_books {
+        resume::answers_are_missing(&mut life);
+    }
     life.record.note(now.wall, Happening::Retried);
     life.record.stage = from;
-    life.record.pending = match from {
-        Stage::Undecided => Pending::Nothing,
-        // The cancel that is recorded, under its number (R16).
-        Stage::Refunding => Pending::Backoff(Verb::Cancel),
-        // Without a rescue message the recorded cancel, if there is one, under its number.
-        _ => Pending::Backoff(life.rescue().unwrap_or(Verb::Cancel)),
-    };
     life.record.rescue.asked = 0;
     life.restart(now);
     let then = match from {
         Stage::Undecided => Then::Ask,
+        _ if ask_books => Then::AskBooks,
         _ => Then::Wait { reason: WaitReason::Backoff, until: now.mono },
     };
+    life.record.pending = match then {
+        Then::Wait { .. } => first_message(&life),
+        _ => Pending::Nothing,
+    };
     Ok(Persist::next(life, then, now))
+}
+
+/// What a record that is tried again begins with.
+pub(super) fn first_message(life: &Life) -> Pending {
+    match life.record.stage {
+        // The cancel that is recorded, under its number (R16).
+        Stage::Refunding => Pending::Backoff(Verb::Cancel),
+        // Without a rescue message the recorded cancel, if there is one, under its number.
+        _ => Pending::Backoff(life.rescue().unwrap_or(Verb::Cancel)),
+    }
 }
 
 fn parked(row: Row, merchant: &Merchant, driver: &Driver, now: Now) -> Result<Box<Life>, PersonError> {
