@@ -312,7 +312,8 @@ impl Life {
         if room == 0 { pause } else { pause.min(Millis(room)) }
     }
 
-    fn refund_settles(&self, now: Now) -> bool {
+    /// Whether a message may tell now what became of a refund that was not answered (R16).
+    pub fn refund_settles(&self, now: Now) -> bool {
         self.rules().refund_settles(&self.record, &self.policy, now)
     }
 

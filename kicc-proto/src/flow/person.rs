@@ -34,6 +34,13 @@ pub enum PersonError {
         /// From when on.
         after: UnixMillis,
     },
+    /// A refund whose cancel was not answered, and no message may tell what became of it. Another cancel would tell
+    /// nothing of the first (R16), so [`resolve`] is what is left: if the customer is still charged, a new refund can
+    /// follow it.
+    #[error(
+        "what became of the refund is not known, and no message can settle it: look it up at KICC, then resolve it"
+    )]
+    NothingSettles,
     /// It cannot be read.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -72,7 +79,10 @@ pub fn retry(row: Row, merchant: &Merchant, driver: &Driver, now: Now) -> Result
     let suspect = row.suspect;
     let mut life = parked(row, merchant, driver, now)?;
     let (why, from) = life.record.parked.take().map(|parked| (parked.why, parked.from)).unzip();
+    let unanswered = suspect || life.record.rescue.unclear > 0;
     let from = match from {
+        // A cancel that was not answered is settled, and not sent again (R16).
+        Some(Stage::Refunding) if unanswered => Stage::RefundUnknown,
         // Its approval may have been sent, and is not sent again (R4).
         Some(Stage::Intent) | None => {
             life.record.why.get_or_insert(Why::Unclear(Unclear::Exchange(MaybeSent::Lost)));
@@ -80,6 +90,9 @@ pub fn retry(row: Row, merchant: &Merchant, driver: &Driver, now: Now) -> Result
         }
         Some(from) => from,
     };
+    if from == Stage::RefundUnknown && !life.refund_settles(now) {
+        return Err(PersonError::NothingSettles);
+    }
     // Of all but an undecided approval the books are only ever asked because the journal was restored (R24).
     let behind = matches!(why, Some(OperatorReason::JournalBehindBooks | OperatorReason::AcceptCannotTell));
     let ask_books = from != Stage::Undecided && (suspect || behind);
@@ -105,7 +118,7 @@ pub fn retry(row: Row, merchant: &Merchant, driver: &Driver, now: Now) -> Result
 /// What a record that is tried again begins with.
 pub(super) fn first_message(life: &Life) -> Pending {
     match life.record.stage {
-        // The cancel that is recorded, under its number (R16).
+        // The cancel that is recorded, under its number: it was answered, with what proves nothing (R15, R16).
         Stage::Refunding => Pending::Backoff(Verb::Cancel),
         // Without a rescue message the recorded cancel, if there is one, under its number.
         _ => Pending::Backoff(life.rescue().unwrap_or(Verb::Cancel)),

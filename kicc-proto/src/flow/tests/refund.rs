@@ -3,7 +3,7 @@
 use super::scenario::*;
 use crate::{
     flow::{
-        Charged, Ended, Opening, OperatorReason, Outcome, RefundError, RefundOutcome, Step,
+        Charged, Ended, Opening, OperatorReason, Outcome, PersonError, RefundError, RefundOutcome, Step,
         outcome::Resolution,
         policy::SettlesRefund,
         refund,
@@ -236,14 +236,65 @@ fn r16_a_repeated_cancel_tells_nothing_of_the_first() {
         let (mut scene, original) =
             approval(|policy| policy.net_cancel_settles_refund = SettlesRefund::Never);
         let step = scene.refund(&original);
-        drop(scene.play(step, &[In::Timeout]));
+        drop(scene.play(step, &[code(UNLISTED)]));
         let key = refund_key(&scene);
         let row = scene.claim(&key);
         let step = Step::Persist(crate::flow::retry(row, &scene.merchant, &scene.driver, scene.now).unwrap());
-        let ended = refund_outcome(scene.play(step, &[again]));
+        // It waits to be sent again, in a journal that was then restored: it may have been sent since (R24).
+        drop(scene.play(step, &[]));
+        scene.rows.get_mut(&key).unwrap().suspect = true;
+        let step = scene.resume_key(&key).unwrap();
+        let ended = refund_outcome(scene.play(step, &[In::NotHeld, again]));
         assert!(matches!(ended, RefundOutcome::NeedsOperator { charged: Charged::Unknown, .. }), "{ended:?}");
         assert_eq!(scene.verbs(), [Verb::Cancel, Verb::Cancel]);
+        assert_eq!(scene.sent[0].body, scene.sent[1].body);
     }
+}
+
+/// R16: a cancel that was not answered, where nothing settles it, is not sent again by a person's retry either, on any
+/// day: it is looked up and resolved, and what is still charged can then be given back under another number.
+#[test]
+fn r16_a_retry_of_what_nothing_settles_is_refused() {
+    for (settles, day_later) in [(SettlesRefund::Never, false), (SettlesRefund::SameDay, true)] {
+        let (mut scene, original) = approval(|policy| policy.net_cancel_settles_refund = settles);
+        let step = scene.refund(&original);
+        // The day ends before or after its net-cancel is given up.
+        let step = scene.play(step, &[]);
+        if day_later {
+            scene.now.wall = KstDateTime::new("20261122000000").unwrap().to_unix();
+        }
+        let step = scene.answer(flying(step), &In::Reset);
+        assert!(matches!(refund_outcome(scene.play(step, &[])), RefundOutcome::NeedsOperator { .. }));
+        let key = refund_key(&scene);
+        for _ in 0..2 {
+            scene.later(24 * 3_600_000);
+            let row = scene.claim(&key);
+            let refused = crate::flow::retry(row, &scene.merchant, &scene.driver, scene.now).unwrap_err();
+            assert_eq!(refused, PersonError::NothingSettles);
+        }
+        assert_eq!(scene.verbs(), [Verb::Cancel]);
+        let said = Resolution { charged: true, note: "it stands".into() };
+        let row = scene.claim(&key);
+        let persist = crate::flow::resolve(row, said, &scene.merchant, &scene.driver, scene.now).unwrap();
+        drop(scene.play(Step::Persist(persist), &[]));
+        let opening = Opening { merchant: &scene.merchant, driver: &scene.driver, attempt: [9; 16] };
+        let again = Step::Persist(refund(&original, 1, &opening, scene.now).unwrap());
+        assert_eq!(refund_outcome(scene.play(again, &[code("0000")])), RefundOutcome::Refunded);
+    }
+}
+
+/// R16: where something settles it by now, that comes first, and no second cancel.
+#[test]
+fn r16_a_retry_of_what_was_not_answered_settles_it() {
+    let (mut scene, original) = approval(|policy| policy.net_cancel_settles_refund = SettlesRefund::Never);
+    let step = scene.refund(&original);
+    drop(scene.play(step, &[In::Timeout]));
+    scene.driver = Scene::new().driver;
+    let key = refund_key(&scene);
+    let row = scene.claim(&key);
+    let step = Step::Persist(crate::flow::retry(row, &scene.merchant, &scene.driver, scene.now).unwrap());
+    assert_eq!(refund_outcome(scene.play(step, &[voided()])), RefundOutcome::Refunded);
+    assert_eq!(scene.verbs(), [Verb::Cancel, Verb::NetCancel]);
 }
 
 /// R16, R17: a crash with the cancel under way keeps its number, and settles it the same way.
@@ -278,10 +329,9 @@ fn r16_an_approval_made_elsewhere_is_never_net_cancelled() {
     assert!(matches!(refund_outcome(step), RefundOutcome::NeedsOperator { charged: Charged::Unknown, .. }));
     let key = refund_key(&scene);
     let row = scene.claim(&key);
-    let step = Step::Persist(crate::flow::retry(row, &scene.merchant, &scene.driver, scene.now).unwrap());
-    let step = scene.play(step, &[In::Reset]);
-    assert!(matches!(refund_outcome(step), RefundOutcome::NeedsOperator { .. }));
-    assert_eq!(scene.verbs(), [Verb::Cancel, Verb::Cancel]);
+    let refused = crate::flow::retry(row, &scene.merchant, &scene.driver, scene.now).unwrap_err();
+    assert_eq!(refused, PersonError::NothingSettles);
+    assert_eq!(scene.verbs(), [Verb::Cancel]);
     assert!(scene.sent[0].body.contains(r#""wcc":"G","cndTrxNo":"ORD-1""#));
 }
 
