@@ -27,6 +27,16 @@ pub(crate) fn decode(label: &str, bytes: &[u8], default: Charset) -> String {
     }
 }
 
+/// A text of the gateway's for a person, as it is kept and shown.
+pub(crate) fn shown(text: &str) -> Box<str> {
+    /// In characters: more than a slip or a screen's line holds, and little beside the rest of a record.
+    const KEPT: usize = 200;
+    match text.char_indices().nth(KEPT) {
+        None => text.into(),
+        Some(_) => text.chars().take(KEPT - 1).chain(['…']).collect(),
+    }
+}
+
 /// The charset that a content type declares.
 pub(crate) fn charset(content_type: &str) -> Option<&str> {
     content_type.split(';').skip(1).find_map(|parameter| {
