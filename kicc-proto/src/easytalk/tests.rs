@@ -365,7 +365,7 @@ fn the_record_holds_what_a_query_needs() {
     let record = record();
     let Payload::EasyTalk(recorded) = &record.payload else { panic!() };
     assert_eq!((recorded.order_number.as_str(), recorded.requested_on.as_str()), ("GDS30004", "20261121"));
-    let text = record.encode().0;
+    let text = record.encode().0.clone();
     assert!(!text.contains("CERT20210326"), "R23");
     assert_eq!(Record::decode(&text).unwrap(), record);
     assert!(!format!("{:?} {:?}", order(), record).contains("CERT20210326"), "R23");

@@ -158,5 +158,8 @@ impl<'a> Form<'a> {
 fn decoded(text: &[u8]) -> Bytes {
     let spaced: Zeroizing<Vec<u8>> =
         Zeroizing::new(text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect());
-    Zeroizing::new(percent_decode(&spaced).collect())
+    // At its size from the start: growth leaves copies behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(spaced.len()));
+    bytes.extend(percent_decode(&spaced));
+    bytes
 }
