@@ -13,7 +13,7 @@ use crate::wire::MaybeSent;
 pub struct Said {
     /// Four ASCII letters or digits (spec C.3).
     pub code: Box<str>,
-    /// The text beside it; what could not be decoded is replaced by U+FFFD (R7).
+    /// The text beside it; what could not be decoded, or would speak to a terminal, is replaced by U+FFFD (R7).
     pub message: Box<str>,
 }
 
