@@ -24,7 +24,7 @@ use kicc_testkit::{
 };
 use kicc_ureq::{
     Client, Error, Progress, Settled,
-    client::{Answer, Begun, BuildError, Builder, OpenReason, Question, Recovery, Signing, Terminal},
+    client::{Answer, Begun, BuildError, Builder, OpenReason, Question, Recovery, Signing, Terminal, Told},
     http::{Http, HttpSettings},
 };
 
@@ -188,7 +188,12 @@ fn r19_what_was_begun_waits_for_an_accept_step() {
         })
     });
     let mut told = Vec::new();
-    let report = with.recover(Recovery::default(), |end| told.push(end.verdict().clone())).unwrap();
+    let report = with
+        .recover(Recovery::default(), |end| {
+            told.push(end.verdict().clone());
+            Told::Yes
+        })
+        .unwrap();
     assert_eq!((report.settled, told.len(), asked.load(Ordering::SeqCst)), (1, 1, 1));
     assert!(shop.standing("ORD-1"));
 }
@@ -305,6 +310,7 @@ fn r22_an_untold_end_is_told_again() {
         let report = client
             .recover(Recovery::default(), |end| {
                 told.push(end.record().unwrap().key.number.as_str().to_owned());
+                Told::Yes
             })
             .unwrap();
         assert_eq!(report.told_again, again);
@@ -394,6 +400,7 @@ fn r17_a_stopping_client_leaves_its_rescues_to_recovery() {
     let mut ends = Vec::new();
     let report = shop.client(|builder| builder).recover(Recovery::default(), |end| {
         ends.push(end.outcome().unwrap().name());
+        Told::Yes
     });
     assert_eq!((report.unwrap().settled, ends), (1, vec!["reversed"]));
 }

@@ -13,7 +13,7 @@ use kicc_hyper::{
     journal::{Blocking, SqliteJournal},
 };
 use kicc_proto::{
-    client::{BuildError, End, Error, Question, Terminal},
+    client::{BuildError, End, Error, Question, Terminal, Told},
     flow::Policy,
     journal::{AsyncJournal, WriteError},
     product::Product,
@@ -114,10 +114,10 @@ impl Client for Blocks {
     fn refund_elsewhere(&self, original: &Original) -> Result<Progress, Error> {
         self.0.refund_elsewhere(original).map(of_ureq)
     }
-    fn recover(&self, tell: &mut (dyn FnMut(&End) + Send)) -> Result<Report, Error> {
+    fn recover(&self, tell: &mut (dyn FnMut(&End) -> Told + Send)) -> Result<Report, Error> {
         let report = self.0.recover(ureq::Recovery::default(), |settled| tell(settled))?;
-        let ureq::Report { settled, told_again, still_open, .. } = report;
-        Ok(Report { settled, told_again, still_open })
+        let ureq::Report { settled, told_again, untold, still_open, .. } = report;
+        Ok(Report { settled, told_again, untold, still_open })
     }
     fn stop(&self) {
         self.0.stop();
@@ -274,14 +274,11 @@ impl Client for Waits {
     fn refund_elsewhere(&self, original: &Original) -> Result<Progress, Error> {
         self.wait_for(self.client().refund_elsewhere(original))
     }
-    fn recover(&self, tell: &mut (dyn FnMut(&End) + Send)) -> Result<Report, Error> {
-        let told = |settled: Arc<hyper::Settled>| {
-            tell(&settled);
-            std::future::ready(hyper::Told::Yes)
-        };
+    fn recover(&self, tell: &mut (dyn FnMut(&End) -> Told + Send)) -> Result<Report, Error> {
+        let told = |settled: Arc<hyper::Settled>| std::future::ready(tell(&settled));
         let report = self.runtime.block_on(self.client().recover(hyper::Recovery::default(), told))?;
-        let hyper::Report { settled, told_again, still_open, .. } = report;
-        Ok(Report { settled, told_again, still_open })
+        let hyper::Report { settled, told_again, untold, still_open, .. } = report;
+        Ok(Report { settled, told_again, untold, still_open })
     }
     fn stop(&self) {
         self.client().stop();

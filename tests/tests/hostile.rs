@@ -1,10 +1,10 @@
 //! What a hostile gateway or proxy can cost: answers that are too long, too many, too deep, too slow or no answers at
-//! all, read through the transport and the core. Whatever comes, memory and time are bounded, nothing panics, and
-//! nothing is believed that proves nothing (R7).
+//! all, read through each adapter's transport and the core. Whatever comes, memory and time are bounded, nothing panics,
+//! and nothing is believed that proves nothing (R7).
 
 use std::{
-    io::{Read as _, Write as _},
-    net::{Ipv4Addr, TcpListener, TcpStream},
+    io::Write as _,
+    net::TcpStream,
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -20,11 +20,17 @@ use kicc_proto::{
     values::{ChannelId, Secret},
     wire::{
         Failure, REPLY_MAX, Reply, RequestBuffer,
+        settings::HttpSettings,
         sign::{HmacSha256, Nonce},
     },
 };
-use kicc_ureq::http::{Http, HttpSettings, Limits};
+use kicc_testkit::transport_kit::{Adapter, Limits, server::Server};
 use peak_alloc::PeakAlloc;
+use tokio::runtime::Runtime;
+
+mod adapters;
+
+use adapters::{Hyper, Ureq};
 
 #[path = "../../fuzz/src/shop.rs"]
 #[allow(dead_code, reason = "the fuzz targets use the rest")]
@@ -41,23 +47,28 @@ const PATIENCE: Duration = Duration::from_millis(700);
 /// one takes, and far below what these try to take.
 const MEMORY_MAX: usize = 1024 * 1024;
 
-/// The most that anything cost so far.
-#[derive(Default)]
+/// The most that anything cost on one way.
 struct Most {
+    way: String,
     memory: (usize, String),
     time: (Duration, String),
 }
 
 impl Most {
+    fn of(way: &str) -> Most {
+        Most { way: way.into(), memory: Default::default(), time: Default::default() }
+    }
+
     /// Runs it, and holds what it cost against the bounds.
     fn measure<T>(&mut self, name: &str, bound: Duration, run: impl FnOnce() -> T) -> T {
         let (before, began) = (ALLOCATED.current_usage(), Instant::now());
         ALLOCATED.reset_peak_usage();
         let result = run();
         let (memory, time) = (ALLOCATED.peak_usage().saturating_sub(before), began.elapsed());
-        println!("{:>9} bytes {:>6} ms  {name}", memory, time.as_millis());
-        assert!(memory <= MEMORY_MAX, "{name} took {memory} bytes");
-        assert!(time <= bound, "{name} took {time:?}");
+        let way = &self.way;
+        println!("{memory:>9} bytes {:>6} ms  {way}: {name}", time.as_millis());
+        assert!(memory <= MEMORY_MAX, "{way}: {name} took {memory} bytes");
+        assert!(time <= bound, "{way}: {name} took {time:?}");
         if memory > self.memory.0 {
             self.memory = (memory, name.into());
         }
@@ -71,12 +82,34 @@ impl Most {
 /// One test, since memory is counted for the whole process.
 #[test]
 fn r7_hostile_answers_cost_little_and_are_never_believed() {
-    let mut most = Most::default();
-    on_the_wire(&mut most);
-    in_the_body(&mut most);
+    let hyper = Hyper(Arc::new(Runtime::new().unwrap()));
+    let adapters: [&dyn Adapter; 2] = [&Ureq, &hyper];
+    let mut most = vec![Most::of("the core alone")];
+    for body in bodies() {
+        body.check(&mut most[0], read);
+    }
+    for adapter in adapters {
+        // What it keeps for good is no answer's.
+        through(adapter, &Server::answering("warm"));
+        let mut here = Most::of(adapter.name());
+        for (name, serve) in on_the_wire() {
+            let server = serving(serve);
+            let bound = PATIENCE + Duration::from_millis(800);
+            let record = here.measure(name, bound, || through(adapter, &server));
+            assert_eq!(record.stage, Stage::Reversing, "R7: {}: {name} was believed", adapter.name());
+        }
+        for body in bodies() {
+            let head = format!("{HEAD}content-length: {}\r\n\r\n", body.bytes.len());
+            let server = Server::answering([head.as_bytes(), &body.bytes].concat());
+            body.check(&mut here, |_| through(adapter, &server));
+        }
+        most.push(here);
+    }
     in_the_record();
-    println!("most memory: {} bytes, {}", most.memory.0, most.memory.1);
-    println!("most time: {} ms, {}", most.time.0.as_millis(), most.time.1);
+    for Most { way, memory, time } in most {
+        println!("{way}: most memory {} bytes, {}", memory.0, memory.1);
+        println!("{way}: most time {} ms, {}", time.0.as_millis(), time.1);
+    }
 }
 
 type Serve = fn(&mut TcpStream) -> std::io::Result<()>;
@@ -101,8 +134,9 @@ fn good() -> String {
     approved(Product::Simple)
 }
 
-fn on_the_wire(most: &mut Most) {
-    let cases: [(&str, Serve); 24] = [
+/// None of these is an answer.
+fn on_the_wire() -> [(&'static str, Serve); 24] {
+    [
         ("100 MiB with its length", |stream| {
             with_head(stream, &format!("content-length: {}\r\n", 100 * MIB), "")?;
             flood(stream, b" ", 100 * MIB)
@@ -198,33 +232,21 @@ fn on_the_wire(most: &mut Most) {
             with_head(stream, "content-encoding: gzip\r\ncontent-length: 32770\r\n", "\u{1f}")?;
             flood(stream, b"\x8b\x08\0", 33_000)
         }),
-    ];
-    for (name, serve) in cases {
-        let http = serving(serve);
-        let record = most.measure(name, PATIENCE + Duration::from_millis(800), || through(&http));
-        assert_eq!(record.stage, Stage::Reversing, "R7: {name} was believed");
-    }
+    ]
 }
 
 /// A server that reads one request and then does that.
-fn serving(serve: Serve) -> Http {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    thread::spawn(move || {
-        let (mut stream, _) = listener.accept().unwrap();
-        let mut request = [0; 4096];
-        let mut read = 0;
-        while !request[..read].ends_with(b"}") {
-            read += stream.read(&mut request[read..]).unwrap();
-        }
+fn serving(serve: Serve) -> Server {
+    Server::start(move |mut peer| {
+        peer.request();
         // The client gives up on most of these.
-        let _ = serve(&mut stream);
-    });
-    Http::new(HttpSettings::new(url)).unwrap()
+        let _ = serve(&mut peer.stream);
+    })
 }
 
 /// An approval, sent there, and the record of what came of it.
-fn through(http: &Http) -> Record {
+fn through(adapter: &dyn Adapter, server: &Server) -> Record {
+    let transport = adapter.open(&HttpSettings::new(server.url())).unwrap();
     let mut shop = Shop::new(Product::Simple);
     let Step::Persist(persist) = shop.open() else { unreachable!("R1") };
     let written = shop.store(persist.row(), persist.expect());
@@ -237,7 +259,7 @@ fn through(http: &Http) -> Record {
     let mut buffer = RequestBuffer::new();
     let (request, in_flight) = transmit.encode(credentials, Nonce([1; 16]), shop.now, &mut buffer).unwrap();
     let limits = Limits { send_by: Instant::now() + PATIENCE, answer_within: PATIENCE, money: true };
-    let step = match http.exchange(&request, limits, Arc::new(|| true)).result {
+    let step = match transport.exchange(&request, limits, Arc::new(|| true)).result {
         Ok(reply) => in_flight.reply(reply.as_reply(), shop.now),
         Err(failure @ Failure::MaybeSent(_)) => in_flight.failed(failure, shop.now),
         Err(failure) => panic!("{failure:?}"),
@@ -251,8 +273,24 @@ fn record_of(step: Step) -> Record {
     Record::of_row(&persist.row()).unwrap()
 }
 
-/// Bodies that the transport lets through: each is read as an approval's answer, at most [`REPLY_MAX`] bytes.
-fn in_the_body(most: &mut Most) {
+/// The body of a whole answer to an approval, at most [`REPLY_MAX`] bytes, as a transport lets it through.
+struct Body {
+    name: &'static str,
+    bytes: Vec<u8>,
+    /// Where it leaves the attempt.
+    ends: Stage,
+}
+
+impl Body {
+    fn check(&self, most: &mut Most, read: impl FnOnce(&[u8]) -> Record) {
+        let Body { name, bytes, ends } = self;
+        assert!(bytes.len() <= REPLY_MAX, "{name}: {}", bytes.len());
+        let record = most.measure(name, PATIENCE, || read(bytes));
+        assert_eq!(record.stage, *ends, "R7: {}: {name}", most.way);
+    }
+}
+
+fn bodies() -> Vec<Body> {
     let filled = |left: &str, piece: &[u8], right: &str| {
         let count = (REPLY_MAX - left.len() - right.len()) / piece.len();
         [left.as_bytes(), &piece.repeat(count), right.as_bytes()].concat()
@@ -267,7 +305,7 @@ fn in_the_body(most: &mut Most) {
     let halves = |count: usize| {
         [b"{\"x\":".as_slice(), &b"[".repeat(count), &b"]".repeat(count), b",", tail.as_bytes()].concat()
     };
-    let unknown: Vec<(&str, Vec<u8>)> = vec![
+    let unknown: Vec<(&'static str, Vec<u8>)> = vec![
         ("nesting that never closes", filled("{\"x\":", b"[", "")),
         ("objects that never close", filled("", b"{\"a\":", "")),
         ("nothing but nesting", filled("", b"[", "")),
@@ -286,7 +324,7 @@ fn in_the_body(most: &mut Most) {
         ("an answer behind an answer", [good(), good()].concat().into_bytes()),
         ("a number that never ends", filled("{\"respCd\":", b"1", "")),
     ];
-    let harmless: Vec<(&str, Vec<u8>)> = vec![
+    let harmless: Vec<(&'static str, Vec<u8>)> = vec![
         ("30,000 brackets in an unknown field", halves(30_000)),
         ("60,000 digits in an unknown field", filled("{\"x\":", b"9", &format!(",{tail}"))),
         ("1e400 and -0 in unknown fields", filled("{\"x\":1e400,\"y\":-0", b" ", &format!(",{tail}"))),
@@ -300,18 +338,12 @@ fn in_the_body(most: &mut Most) {
         ("a text of Hangul in EUC-KR, cut", in_text(b"\xbd\xc2\xbd")),
         ("a text of 60,000 characters", in_text(b"a")),
     ];
-    for (name, body) in unknown {
-        let record = most.measure(name, PATIENCE, || read(&body));
-        assert_eq!(record.stage, Stage::Reversing, "R7: {name} was believed");
-    }
-    for (name, body) in harmless {
-        let record = most.measure(name, PATIENCE, || read(&body));
-        assert_eq!(record.stage, Stage::Undecided, "R7: {name} undid a good answer");
-    }
+    let body = |ends| move |(name, bytes)| Body { name, bytes, ends };
+    let unknown = unknown.into_iter().map(body(Stage::Reversing));
+    unknown.chain(harmless.into_iter().map(body(Stage::Undecided))).collect()
 }
 
 fn read(body: &[u8]) -> Record {
-    assert!(body.len() <= REPLY_MAX + 1, "{}", body.len());
     let mut shop = Shop::new(Product::Simple);
     let in_flight = shop.under_way(Verb::Approve);
     record_of(in_flight.reply(Reply { status: 200, content_type: None, body }, shop.now))

@@ -35,7 +35,7 @@ use kicc_testkit::{
 };
 use kicc_ureq::{
     Client, Progress,
-    client::{Answer, Question, Recovery, Signing, Terminal},
+    client::{Answer, Question, Recovery, Signing, Terminal, Told},
     http::{Http, HttpSettings},
 };
 
@@ -487,7 +487,7 @@ fn r23_a_log_of_everything_holds_no_secret() {
     let other = simple_order("A1").instalment(kicc_proto::values::Instalment::of_months(3).unwrap());
     shown.error("Error", &client.approve(&other).unwrap_err());
     shown.debug("refund", &client.refund(&number("A1")));
-    shown.debug("recover", &client.recover(Recovery::default(), |_| {}));
+    shown.debug("recover", &client.recover(Recovery::default(), |_| Told::Yes));
     for number in ["A1", "NOT-HELD", "Xhanga-0001"] {
         shown.debug("outcome", &client.outcome(&shop::number(number)));
         let row =

@@ -43,7 +43,7 @@ use tokio::{
 };
 use tracing::{Instrument as _, debug_span};
 
-pub use kicc_proto::client::{Answer, BuildError, End, Error, Open, OpenReason, Signing, Terminal};
+pub use kicc_proto::client::{Answer, BuildError, End, Error, Open, OpenReason, Signing, Terminal, Told};
 
 pub use self::{
     accept::{AcceptStep, Question},
@@ -51,7 +51,7 @@ pub use self::{
     clock::Clock,
     counters::Counts,
     progress::{Progress, Settled},
-    recover::{Backlog, Recovery, Report, Told},
+    recover::{Backlog, Recovery, Report},
     shutdown::Left,
     undecided::{Begun, Undecided},
     worker::{Schedule, Worker},

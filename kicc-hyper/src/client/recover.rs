@@ -8,7 +8,7 @@ use std::{
 use futures_util::FutureExt as _;
 
 use kicc_proto::{
-    client::{Error, Found},
+    client::{Error, Found, Told},
     flow::{PersonError, Step, outcome::Resolution, resolve, retry, table::Stage},
     journal::{
         Force, Key, Listing, Row,
@@ -41,15 +41,6 @@ impl Default for Recovery {
     fn default() -> Self {
         Recovery { force: Force::DeadOrLapsed }
     }
-}
-
-/// Whether an end has reached whoever asked (R22).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Told {
-    /// It has, durably.
-    Yes,
-    /// It has not: it is told again by the next run.
-    NotYet,
 }
 
 /// What a run of recovery found, beside the ends that it told.

@@ -108,7 +108,8 @@ impl Call {
         self.state().progress.conclude(found, now())
     }
 
-    fn left(&self) -> Option<Duration> {
+    /// The time left; once there is none, the exchange is over, whatever still comes.
+    pub fn left(&self) -> Option<Duration> {
         self.state().progress.left(now())
     }
 

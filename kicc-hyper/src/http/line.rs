@@ -12,10 +12,11 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1::{self, Connection, SendRequest};
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING};
 use hyper::rt::{Read, Write};
-use hyper::{Request, Response};
+use hyper::{Request, Response, Version};
 use kicc_proto::wire::MaybeSent;
+use kicc_proto::wire::exchange::has_one_end;
 
 use super::OwnedReply;
 use super::call::Call;
@@ -83,7 +84,13 @@ pub(super) async fn drive<T, C: Future + Unpin>(
 }
 
 async fn read(response: Response<Incoming>, limit: usize, call: &Call) -> Result<OwnedReply, MaybeSent> {
-    let content_type = response.headers().get(CONTENT_TYPE);
+    let headers = response.headers();
+    let all = |name| headers.get_all(name).iter().map(HeaderValue::as_bytes);
+    // hyper itself goes by the last coding, and minds no length beside it.
+    if !has_one_end(response.version() == Version::HTTP_11, all(TRANSFER_ENCODING), all(CONTENT_LENGTH)) {
+        return Err(MaybeSent::Protocol);
+    }
+    let content_type = headers.get(CONTENT_TYPE);
     let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
     let status = response.status().as_u16();
     let mut incoming = response.into_body();

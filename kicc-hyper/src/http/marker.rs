@@ -41,6 +41,10 @@ impl<S: Read + Unpin> Read for Marked<S> {
         cx: &mut Context<'_>,
         mut into: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
+        // What is always there to be read is read within one poll, and could stretch that past the deadline.
+        if self.call.left().is_none() {
+            return Poll::Ready(Err(ErrorKind::TimedOut.into()));
+        }
         let mut chunk = [0; CHUNK];
         let mut read = ReadBuf::new(&mut chunk[..into.remaining().min(CHUNK)]);
         ready!(Pin::new(&mut self.stream).poll_read(cx, read.unfilled()))?;

@@ -9,6 +9,6 @@ mod terminals;
 pub use self::{
     accept::{Answer, Question},
     error::{BuildError, Error},
-    progress::{Concluded, End, Found, Open, OpenReason},
+    progress::{Concluded, End, Found, Open, OpenReason, Told},
     terminals::{Signing, Terminal, Terminals},
 };

@@ -70,6 +70,15 @@ impl End {
     }
 }
 
+/// Whether an end has reached whoever asked (R22).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// It has, durably.
+    Yes,
+    /// It has not: it is told again by the next run.
+    NotYet,
+}
+
 impl core::fmt::Debug for End {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("End")

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::{order::Merchant, settings::StatusQuery};
 use crate::{
     journal::Key,
-    values::{CertControlNumber, KstDate, TransactionNumber},
+    values::{CertControlNumber, KstDate, TransactionNumber, json},
 };
 
 pub(super) const APPROVAL: &str = "/appcardpay/v1/approval.do";
@@ -73,7 +73,7 @@ pub(super) fn approval(
         cert_control_number: cert_control_number.expose(),
         date: date.as_str(),
     };
-    Zeroizing::new(json(&request).into_bytes())
+    json(&request)
 }
 
 /// A cancel of the approval with that control number, asked for on `approval_date`, under a number of its own.
@@ -84,7 +84,7 @@ pub(super) fn cancel(
     approval_date: &KstDate,
     date: &KstDate,
 ) -> String {
-    json(&CancelRequest {
+    text(&CancelRequest {
         terminal: key.terminal.as_str(),
         number: number.as_str(),
         control_number,
@@ -96,10 +96,10 @@ pub(super) fn cancel(
 /// The question what became of that number on that date.
 pub(super) fn status(query: &StatusQuery, key: &Key, number: &TransactionNumber, date: &KstDate) -> String {
     let date = (&*query.date_field, date.as_str());
-    json(&StatusRequest { terminal: key.terminal.as_str(), number: number.as_str(), date })
+    text(&StatusRequest { terminal: key.terminal.as_str(), number: number.as_str(), date })
 }
 
-fn json(message: &impl Serialize) -> String {
+fn text(message: &impl Serialize) -> String {
     // Strings only: none of serde_json's errors can arise.
     serde_json::to_string(message).unwrap_or_default()
 }

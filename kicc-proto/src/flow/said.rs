@@ -16,8 +16,9 @@ use crate::{
 pub struct Said {
     /// Four ASCII letters or digits (spec C.3).
     pub code: Box<str>,
-    /// The text beside it: at most 200 characters, an ellipsis for the rest (our choice); what could not be decoded is
-    /// replaced by U+FFFD (R7), and of a card number only the first six and the last four digits are left (R23).
+    /// The text beside it: at most 200 characters, an ellipsis for the rest (our choice); what could not be decoded, or
+    /// would speak to a terminal, is replaced by U+FFFD (R7), and of a card number only the first six and the last
+    /// four digits are left (R23).
     pub message: Box<str>,
 }
 

@@ -14,6 +14,8 @@ pub mod sql;
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 
+use zeroize::Zeroize as _;
+
 pub use self::{
     async_journal::{AsyncJournal, BoxFuture},
     restore::Admission,
@@ -21,7 +23,7 @@ pub use self::{
 pub use crate::product::Product;
 use crate::{
     time::UnixMillis,
-    values::{Environment, TerminalId, TransactionNumber},
+    values::{Environment, TerminalId, TransactionNumber, off_the_stack},
 };
 
 /// What names an attempt for ever: environment, product, terminal and the merchant's transaction number (R3).
@@ -56,12 +58,15 @@ impl Key {
 pub(crate) fn short_hash(parts: &[&str]) -> String {
     use core::fmt::Write as _;
     use sha2::Digest as _;
-    let mut hash = sha2::Sha256::new();
-    for part in parts {
-        hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part.as_bytes());
-    }
-    let digest = hash.finalize();
+    // Some of the parts are secret: an order's are.
+    let digest = off_the_stack(|| {
+        let mut hash = sha2::Sha256::new();
+        for part in parts {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        hash.finalize()
+    });
     let mut text = String::with_capacity(32);
     for byte in digest.iter().take(16) {
         let _ = write!(text, "{byte:02x}");
@@ -150,9 +155,15 @@ pub struct Row {
     pub record: RecordText,
 }
 
-/// A record's text; redacted in `Debug`, since it holds what a net-cancel needs (R10, R23).
+/// A record's text; redacted in `Debug` and wiped on drop, since it holds what a net-cancel needs (R10, R23).
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct RecordText(pub String);
+
+impl Drop for RecordText {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
 
 impl core::fmt::Debug for RecordText {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {

@@ -7,7 +7,9 @@ use crate::{
     flow::approval::AmountStated,
     journal::Product,
     simple::Recorded,
-    values::{BusinessNumber, Environment, Instalment, KstDateTime, Parts, ServiceId, TerminalId, Won},
+    values::{
+        BusinessNumber, Environment, Instalment, KstDateTime, Parts, Secret, ServiceId, TerminalId, Won,
+    },
     wire::MaybeSent,
 };
 
@@ -40,7 +42,7 @@ fn full(text: &str) -> Record {
             business_number: BusinessNumber::new("1234567890").unwrap(),
             instalment: Instalment::of_months(12).unwrap(),
             requested_at: KstDateTime::new("20261121120000").unwrap(),
-            net_cancel: r#"{"tokenKey":"TOKEN_ABC123XYZ..."}"#.into(),
+            net_cancel: Secret::from_utf8(r#"{"tokenKey":"TOKEN_ABC123XYZ..."}"#),
         }),
         stage: Stage::Refunding,
         pending: Pending::Quiet(Verb::NetCancel),
@@ -203,7 +205,7 @@ fn what_is_written_is_read() {
 /// R21: no byte of the text can change unnoticed.
 #[test]
 fn r21_a_changed_byte_is_an_error() {
-    let text = full("text").encode().0;
+    let text = full("text").encode().0.clone();
     for at in 0..text.len() {
         for flip in [0x01_u8, 0x20, 0x10] {
             let mut bytes = text.clone().into_bytes();
@@ -221,7 +223,7 @@ fn r21_a_changed_byte_is_an_error() {
 /// R21: what a newer version wrote is told apart from what is torn; R23: the error shows no value.
 #[test]
 fn r21_errors_say_what_is_wrong() {
-    let text = full("text").encode().0;
+    let text = full("text").encode().0.clone();
     let newer = text.replacen("kicc/1", "kicc/12", 1);
     assert_eq!(Record::decode(&newer), Err(RecordError::Newer(12)));
     for none in ["", "kicc/", "kicc/x ", "kicc/0 00000000 {}", "{}", "kicc/1 00000000"] {

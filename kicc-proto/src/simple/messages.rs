@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::order::{Merchant, Order, Recorded};
 use crate::{
     flow::approval::Approval,
-    values::{Amount, KstDateTime, TerminalId, TransactionNumber},
+    values::{Amount, KstDateTime, TerminalId, TransactionNumber, json},
 };
 
 pub(super) const APPROVAL: &str = "/smpy/kiccpay/reqAprv";
@@ -83,7 +83,7 @@ pub(super) fn approval_and_net_cancel(
     merchant: &Merchant,
     order: &Order,
     at: &KstDateTime,
-) -> (Zeroizing<Vec<u8>>, String) {
+) -> (Zeroizing<Vec<u8>>, Zeroizing<Vec<u8>>) {
     let (date, time) = (at.date(), at.time());
     let mut request = ApprovalRequest {
         tid: merchant.terminal_id.as_str(),
@@ -100,7 +100,7 @@ pub(super) fn approval_and_net_cancel(
         time: time.as_str(),
         user_data: order.user_data.as_ref().map(crate::values::UserData::as_str),
     };
-    let approval = Zeroizing::new(json(&request).into_bytes());
+    let approval = json(&request);
     request.tax_free = None;
     request.user_data = None;
     (approval, json(&request))
@@ -129,7 +129,7 @@ pub(super) fn cancel(what: &Cancelled<'_>, number: &TransactionNumber, at: &KstD
         None => ("G", what.original.as_str()),
     };
     let (date, time) = (at.date(), at.time());
-    Some(json(&CancelRequest {
+    Some(text(&CancelRequest {
         tid: what.terminal.as_str(),
         service_id: what.recorded.service_id.as_str(),
         business_number: what.recorded.business_number.as_str(),
@@ -152,7 +152,8 @@ fn fits(text: &str, limit: usize) -> bool {
     !text.is_empty() && text.len() <= limit && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
-fn json(message: &impl Serialize) -> String {
+/// What the record keeps.
+fn text(message: &impl Serialize) -> String {
     // Strings and numbers only: none of serde_json's errors can arise.
     serde_json::to_string(message).unwrap_or_default()
 }

@@ -11,8 +11,8 @@ use crate::{
     product::{self, Payload, Product},
     time::Now,
     values::{
-        Amount, AuthorizationId, BusinessNumber, Environment, Instalment, Invalid, KstDateTime, ServiceId,
-        TerminalId, TokenKey, TransactionNumber, UserData,
+        Amount, AuthorizationId, BusinessNumber, Environment, Instalment, Invalid, KstDateTime, Secret,
+        ServiceId, TerminalId, TokenKey, TransactionNumber, UserData, secret_text,
     },
     wire::{
         sign::{Sign, SignError, authorisation_mark},
@@ -131,8 +131,9 @@ pub struct Recorded {
     pub instalment: Instalment,
     /// `tranDt` and `tranTm` of the approval, KST.
     pub requested_at: KstDateTime,
-    /// The net-cancel's body: the same bytes every time (R10).
-    pub net_cancel: Box<str>,
+    /// The net-cancel's body: the same bytes every time (R10). It holds the token key (R23).
+    #[serde(with = "secret_text")]
+    pub net_cancel: Secret,
 }
 
 impl core::fmt::Debug for Recorded {
@@ -161,7 +162,7 @@ impl product::Order for Order {
             business_number: merchant.business_number.clone(),
             instalment: self.instalment,
             requested_at: at,
-            net_cancel: net_cancel.into(),
+            net_cancel: Secret::new(&net_cancel),
         };
         let attempt = Attempt {
             key: opening.merchant.key(self.number.clone()),

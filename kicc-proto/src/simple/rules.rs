@@ -38,12 +38,11 @@ impl Rules for Simple {
     }
 
     fn body(&self, verb: Verb, record: &Record, _: &Policy, out: &mut Vec<u8>) {
-        let body = match (verb, &record.cancel, recorded(record)) {
-            (Verb::Cancel, Some(cancel), _) => &cancel.body,
-            (_, _, Some(recorded)) => &recorded.net_cancel,
+        out.extend_from_slice(match (verb, &record.cancel, recorded(record)) {
+            (Verb::Cancel, Some(cancel), _) => cancel.body.as_bytes(),
+            (_, _, Some(recorded)) => recorded.net_cancel.expose(),
             (_, _, None) => return,
-        };
-        out.extend_from_slice(body.as_bytes());
+        });
     }
 
     fn headers(
@@ -95,7 +94,8 @@ impl Rules for Simple {
     }
 
     fn refund_settles(&self, record: &Record, policy: &Policy, now: Now) -> bool {
-        let Some(recorded) = recorded(record).filter(|recorded| !recorded.net_cancel.is_empty()) else {
+        let Some(recorded) = recorded(record).filter(|recorded| !recorded.net_cancel.expose().is_empty())
+        else {
             return false;
         };
         match policy.net_cancel_settles_refund {

@@ -65,12 +65,12 @@ fn the_approval_and_its_net_cancel_are_the_documentations() {
     let dates = r#""tranDt":"20231225","tranTm":"120000""#;
     let expected = format!(r#"{head},"taxFreeAmt":0,{dates},"userData":"User_001"}}"#);
     assert_eq!(core::str::from_utf8(&approval).unwrap(), expected);
-    assert_eq!(net_cancel, format!("{head},{dates}}}"));
+    assert_eq!(core::str::from_utf8(&net_cancel).unwrap(), format!("{head},{dates}}}"));
     let in_three = order(NUMBER).instalment(Instalment::of_months(3).unwrap());
     let (approval, net_cancel) =
         messages::approval_and_net_cancel(&merchant(), &in_three, &at("20231225120000"));
     assert!(core::str::from_utf8(&approval).unwrap().contains(r#""alotMonth":"03""#));
-    assert!(net_cancel.contains(r#""alotMonth":"03""#));
+    assert!(core::str::from_utf8(&net_cancel).unwrap().contains(r#""alotMonth":"03""#));
 }
 
 fn recorded() -> Recorded {
@@ -79,7 +79,7 @@ fn recorded() -> Recorded {
         business_number: merchant().business_number,
         instalment: Instalment::lump_sum(),
         requested_at: at("20231225120000"),
-        net_cancel: "{}".into(),
+        net_cancel: crate::values::Secret::from_utf8("{}"),
     }
 }
 
@@ -454,8 +454,9 @@ fn r3_the_fingerprint_tells_the_data_apart() {
 fn the_record_holds_what_a_net_cancel_needs() {
     let record = record_of(NUMBER);
     let Payload::Simple(recorded) = &record.payload else { panic!() };
-    assert!(recorded.net_cancel.contains(r#""tranDt":"20261121","tranTm":"120000""#));
-    assert!(!recorded.net_cancel.contains("userData") && !recorded.net_cancel.contains("taxFreeAmt"));
+    let net_cancel = core::str::from_utf8(recorded.net_cancel.expose()).unwrap();
+    assert!(net_cancel.contains(r#""tranDt":"20261121","tranTm":"120000""#));
+    assert!(!net_cancel.contains("userData") && !net_cancel.contains("taxFreeAmt"));
     assert_eq!(messages::APPROVAL, "/smpy/kiccpay/reqAprv");
     assert_eq!(messages::CANCEL, "/smpy/kiccpay/reqCancel");
     assert_eq!(messages::NET_CANCEL, "/smpy/kiccpay/reqRtran");

@@ -17,6 +17,7 @@ mod text;
 mod token;
 mod url;
 mod user_data;
+mod wiped;
 
 pub use amount::{Amount, Parts, Rounding, Won, vat_split};
 pub use charset::{Charset, ks_x_1001_only};
@@ -33,3 +34,4 @@ pub use user_data::UserData;
 
 pub(crate) use charset::check_euc_kr;
 pub(crate) use inline::{ascii, check_ascii, serde_as_text, text_value};
+pub(crate) use wiped::{Bytes, json, off_the_stack, secret_text};

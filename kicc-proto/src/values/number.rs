@@ -87,6 +87,19 @@ mod tests {
     use super::*;
     use crate::values::Problem;
 
+    /// It names files, and stands in commands.
+    #[test]
+    fn a_number_is_nothing_to_a_shell_or_a_path() {
+        for bad in
+            ["", "$(x)", "`x`", "a;b", "a b", "a\nb", "a\0", "../x", "/x", "a.b", "한", "'", "\"", "*", "~"]
+        {
+            assert!(
+                TransactionNumber::new(bad).is_err() && TransactionNumber::new_long(bad).is_err(),
+                "{bad:?}"
+            );
+        }
+    }
+
     #[test]
     fn twenty_bytes_unless_said_otherwise() {
         let (twenty, more) = ("CANCEL_20231225_0001", "CANCEL_20231225_0001x");

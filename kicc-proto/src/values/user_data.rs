@@ -1,12 +1,14 @@
 use alloc::boxed::Box;
 use core::fmt;
 
-use super::{Charset, Invalid, Problem, check_text, inline::serde_as_text};
+use zeroize::Zeroizing;
+
+use super::{Invalid, Problem, check_text, inline::serde_as_text};
 
 /// The merchant's own data on an approval (`userData`, spec A.5): up to 512 bytes of UTF-8 without the barred
 /// characters of [`check_text`]. It may be about a person: not printed (R23).
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct UserData(Box<str>);
+#[derive(Clone, PartialEq, Eq)]
+pub struct UserData(Zeroizing<Box<str>>);
 
 impl UserData {
     /// User data, unchanged.
@@ -15,12 +17,12 @@ impl UserData {
     /// Longer than 512 bytes, or a barred character.
     pub fn new(text: &str) -> Result<Self, Invalid> {
         const LIMIT: usize = 512;
-        let check = |text: &str| match Charset::Utf8.len(text)? {
+        let check = match text.len() {
             got if got > LIMIT => Err(Problem::TooLong { limit: LIMIT, got }),
             _ => check_text(text),
         };
-        check(text).map_err(|problem| problem.of("user data"))?;
-        Ok(Self(text.into()))
+        check.map_err(|problem| problem.of("user data"))?;
+        Ok(Self(Zeroizing::new(text.into())))
     }
 
     /// The text as it goes on the wire.

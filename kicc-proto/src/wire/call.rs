@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     flow::said::{Said, Unclear},
-    values::{Charset, Invalid, PageUrl, Problem, TransactionNumber, check_euc_kr},
+    values::{Charset, Invalid, PageUrl, Problem, TransactionNumber, check_euc_kr, json},
 };
 
 /// A message that was checked and is ready to be sent.
@@ -109,9 +109,10 @@ impl Prepared {
         (authorization, id): (RequestAuthorization, &str),
         message: &impl Serialize,
     ) -> Result<Self, Invalid> {
-        // Strings and numbers only: none of serde_json's errors can arise.
-        let json = Zeroizing::new(serde_json::to_string(message).unwrap_or_default());
-        let body = Charset::EucKr.encode(&json).map_err(|problem| problem.of("message"))?;
+        let json = json(message);
+        // JSON is UTF-8.
+        let text = core::str::from_utf8(&json).unwrap_or_default();
+        let body = Charset::EucKr.encode(text).map_err(|problem| problem.of("message"))?;
         Ok(Prepared { path, authorization, id: id.into(), body: Zeroizing::new(body) })
     }
 

@@ -53,6 +53,28 @@ impl fmt::Debug for OwnedReply {
     }
 }
 
+/// Whether the head of an answer says in at most one way where the body ends, from the values of every
+/// `transfer-encoding` and of every `content-length` in it. Where it says two, whoever stands between may have seen
+/// another body than we would (RFC 9112, 6.1 and 6.3), and the answer is [`MaybeSent::Protocol`] (R7).
+///
+/// One way: no `transfer-encoding`, and no two lengths that differ; or, in HTTP/1.1, a single `chunked` and no length.
+/// The rest of what a length may be is the HTTP library's to refuse.
+pub fn has_one_end<'h>(
+    is_http_1_1: bool,
+    codings: impl IntoIterator<Item = &'h [u8]>,
+    lengths: impl IntoIterator<Item = &'h [u8]>,
+) -> bool {
+    let (mut codings, mut lengths) = (codings.into_iter(), lengths.into_iter());
+    match (codings.next(), lengths.next()) {
+        (None, None) => true,
+        (None, Some(length)) => lengths.all(|other| other == length),
+        (Some(coding), None) => {
+            is_http_1_1 && coding.eq_ignore_ascii_case(b"chunked") && codings.next().is_none()
+        }
+        (Some(_), Some(_)) => false,
+    }
+}
+
 /// How far one exchange got. A transport tells it what happens, at the moment it happens.
 ///
 /// Its deadlines: up to the first byte of the request `send_by`; while writing, `answer_within` from the first byte;
@@ -181,6 +203,23 @@ mod tests {
 
     fn reply() -> Result<OwnedReply, MaybeSent> {
         Ok(OwnedReply { status: 200, content_type: None, body: Vec::new() })
+    }
+
+    #[test]
+    fn r7_two_ends_of_one_body_are_noticed() {
+        let one = |http_1_1, codings: &[&'static str], lengths: &[&'static str]| {
+            let bytes = |texts: &[&'static str]| Vec::from_iter(texts.iter().map(|text| text.as_bytes()));
+            has_one_end(http_1_1, bytes(codings), bytes(lengths))
+        };
+        assert!(one(true, &[], &[]) && one(true, &[], &["4"]) && one(true, &[], &["4", "4"]));
+        assert!(one(true, &["chunked"], &[]) && one(true, &["Chunked"], &[]) && one(false, &[], &["4"]));
+        assert!(!one(true, &[], &["4", "5"]) && !one(true, &["chunked"], &["4"]));
+        assert!(!one(false, &["chunked"], &[]) && !one(true, &["chunked", "chunked"], &[]));
+        for coding in
+            ["identity", "gzip", "gzip, chunked", "chunked, identity", "chunked, chunked", "", "xchunked"]
+        {
+            assert!(!one(true, &[coding], &[]), "{coding}");
+        }
     }
 
     #[test]

@@ -127,17 +127,29 @@ pub(crate) fn deciding(field: Field<'_>) -> Result<Option<Cow<'_, str>>, ()> {
 pub(crate) fn text(field: Field<'_>) -> Option<Box<str>> {
     let raw = field?.get();
     if let Some(text) = plain(raw) {
-        return (!text.is_empty()).then(|| text.into());
+        return (!text.is_empty()).then(|| for_people(text));
     }
     match raw.as_bytes().first()? {
         b'"' => {
             let mut json = serde_json::Deserializer::from_str(raw);
             let text = json.deserialize_bytes(Lossy).ok()?;
-            (!text.is_empty()).then_some(text)
+            (!text.is_empty()).then(|| for_people(&text))
         }
         b'0'..=b'9' | b'-' => Some(raw.into()),
         _ => None,
     }
+}
+
+/// A text from outside as a person may be shown it: line breaks and tabs are spaces, and what else a terminal would obey,
+/// or what turns the direction of writing, is replaced by U+FFFD. It could forge a line of a report.
+pub(crate) fn for_people(text: &str) -> Box<str> {
+    let shown = text.chars().map(|character| match character {
+        '\t' | '\n' | '\r' | '\u{2028}' | '\u{2029}' => ' ',
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => char::REPLACEMENT_CHARACTER,
+        _ if character.is_control() => char::REPLACEMENT_CHARACTER,
+        _ => character,
+    });
+    String::from_iter(shown).into()
 }
 
 /// The inside of a string without escapes.
@@ -214,6 +226,14 @@ mod tests {
         assert_eq!(text(one(r#"{"a":12}"#).unwrap()).as_deref(), Some("12"));
         assert_eq!(text(one(r#"{"a":null}"#).unwrap()), None);
         assert_eq!(text(one(r#"{"a":""}"#).unwrap()), None);
+    }
+
+    #[test]
+    fn a_text_from_outside_cannot_speak_to_a_terminal_or_forge_a_line() {
+        let forged = r#"{"a":"ok\u001b[2J\r\nORD-2 approved\u0000\u202eX\u009b"}"#;
+        let shown = text(one(forged).unwrap()).unwrap();
+        assert_eq!(&*shown, "ok\u{fffd}[2J  ORD-2 approved\u{fffd}\u{fffd}X\u{fffd}");
+        assert_eq!(text(one("{\"a\":\"\u{7f}\u{9b}한\"}").unwrap()).as_deref(), Some("\u{fffd}\u{fffd}한"));
     }
 
     /// R6, R7: how an amount may be written.

@@ -135,7 +135,7 @@ pub enum MaybeSent {
 #[derive(Default)]
 pub struct RequestBuffer {
     pub(crate) path: String,
-    pub(crate) body: zeroize::Zeroizing<alloc::vec::Vec<u8>>,
+    pub(crate) body: crate::values::Bytes,
     pub(crate) headers: HeaderBuffer,
 }
 

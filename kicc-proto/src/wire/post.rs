@@ -9,7 +9,7 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 use percent_encoding::percent_decode;
 use zeroize::Zeroizing;
 
-use super::answer;
+use super::{answer, json::for_people};
 use crate::{
     codes::ResultCode,
     flow::said::Said,
@@ -124,12 +124,12 @@ impl<'a> Form<'a> {
 
     /// A text for people, in the charset that was declared, else UTF-8 where it is that, else EUC-KR.
     pub fn text(&self, name: &'static str) -> Box<str> {
-        self.decode(self.all(name).next().unwrap_or_default()).into()
+        for_people(&self.decode(self.all(name).next().unwrap_or_default()))
     }
 
     /// The same of a text that came URL-encoded once more (spec A.3.4).
     pub fn text_encoded_twice(&self, name: &'static str) -> Box<str> {
-        self.decode(&decoded(self.all(name).next().unwrap_or_default())).into()
+        for_people(&self.decode(&decoded(self.all(name).next().unwrap_or_default())))
     }
 
     /// What the window says: `authenticated` reads the fields of a success.
@@ -158,5 +158,8 @@ impl<'a> Form<'a> {
 fn decoded(text: &[u8]) -> Bytes {
     let spaced: Zeroizing<Vec<u8>> =
         Zeroizing::new(text.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect());
-    Zeroizing::new(percent_decode(&spaced).collect())
+    // At its size from the start: growth leaves copies behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(spaced.len()));
+    bytes.extend(percent_decode(&spaced));
+    bytes
 }

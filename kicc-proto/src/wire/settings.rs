@@ -1,6 +1,6 @@
 //! Where a transport finds the gateway and what it may do to get there, checked once for every transport.
 
-use alloc::{borrow::ToOwned as _, format, string::String, vec::Vec};
+use alloc::{borrow::ToOwned as _, string::String, vec::Vec};
 use core::{
     fmt,
     net::{IpAddr, Ipv6Addr},
@@ -318,11 +318,13 @@ impl fmt::Debug for ProxyUrl {
 
 fn basic(user_and_password: &str) -> Zeroizing<String> {
     let (user, password) = user_and_password.split_once(':').unwrap_or((user_and_password, ""));
-    let mut plain = Zeroizing::new(Vec::from_iter(percent_decode_str(user)));
+    // At its size from the start: growth leaves copies behind.
+    let mut plain = Zeroizing::new(Vec::with_capacity(user.len() + 1 + password.len()));
+    plain.extend(percent_decode_str(user));
     plain.push(b':');
     plain.extend(percent_decode_str(password));
     let encoded = Zeroizing::new(Base64::encode_string(&plain));
-    Zeroizing::new(format!("Basic {}", *encoded))
+    Zeroizing::new(["Basic ", &encoded].concat())
 }
 
 /// Whether it is `https`, and what follows.
@@ -358,6 +360,8 @@ fn host_and_port(authority: &str) -> Result<(&str, Option<u16>), &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use alloc::format;
+
     use super::*;
 
     fn gateway(url: &str) -> Result<BaseUrl, SettingsError> {

@@ -8,7 +8,7 @@ use base64ct::{Base64, Encoding as _};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use crate::values::{AuthorizationId, ChannelId, Secret};
+use crate::values::{AuthorizationId, ChannelId, Secret, off_the_stack};
 
 /// Whoever holds the secret key: [`HmacSha256`], or an HSM behind one method.
 pub trait Sign {
@@ -32,18 +32,20 @@ impl HmacSha256 {
     /// A signer that was keyed once. Any length of key will do.
     #[must_use]
     pub fn new(key: &Secret) -> Self {
-        let keyed = Hmac::new_from_slice(key.expose()).expect("an HMAC takes keys of every length");
-        Self(Box::new(keyed))
+        let keyed = || Hmac::new_from_slice(key.expose()).expect("an HMAC takes keys of every length");
+        Self(off_the_stack(|| Box::new(keyed())))
     }
 }
 
 impl Sign for HmacSha256 {
     fn sign(&self, parts: &[&[u8]]) -> Result<[u8; 32], SignError> {
-        let mut mac = self.0.as_ref().clone();
-        for part in parts {
-            mac.update(part);
-        }
-        Ok(mac.finalize().into_bytes().into())
+        Ok(off_the_stack(|| {
+            let mut mac = self.0.as_ref().clone();
+            for part in parts {
+                mac.update(part);
+            }
+            mac.finalize().into_bytes().into()
+        }))
     }
 }
 

@@ -4,7 +4,7 @@
 //! [`Aes256Cbc`] is what the field lengths favour; any other cipher plugs in by [`EncryptTokenKey`], and a
 //! finished [`TokenKey`] is always accepted.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
 use core::fmt;
 
 use aes::{
@@ -17,7 +17,7 @@ use aes::{
 use base64ct::{Base64, Encoding as _};
 use zeroize::Zeroizing;
 
-use crate::values::{AuthorizationId, Invalid, Problem, Secret, TokenKey};
+use crate::values::{AuthorizationId, Invalid, Problem, Secret, TokenKey, off_the_stack};
 
 /// A cipher for the token key. It is asked once per payment: the record keeps what it said, and a net-cancel
 /// repeats that (R10).
@@ -69,9 +69,10 @@ impl Aes256Cbc {
 
 impl EncryptTokenKey for Aes256Cbc {
     fn encrypt(&self, id: &AuthorizationId) -> Result<TokenKey, TokenKeyError> {
-        let ciphertext = cbc::<Pkcs7>(self.key.expose(), self.iv.expose(), id.expose().as_bytes())?;
+        let (key, iv, id) = (self.key.expose(), self.iv.expose(), id.expose().as_bytes());
+        let ciphertext = off_the_stack(|| cbc::<Pkcs7>(key, iv, id))?;
         let text = Zeroizing::new(match self.output {
-            Output::Hex => ciphertext.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(hex_digit).collect(),
+            Output::Hex => hexadecimal(&ciphertext),
             Output::Base64 => Base64::encode_string(&ciphertext),
         });
         TokenKey::new(&text).map_err(|invalid| TokenKeyError(alloc::format!("{}", invalid.problem).into()))
@@ -90,13 +91,16 @@ fn cbc<P: Padding>(key: &[u8], iv: &[u8], plaintext: &[u8]) -> Result<Zeroizing<
     Ok(Zeroizing::new(cipher.encrypt_padded_vec::<P>(plaintext)))
 }
 
-fn hex_digit(four_bits: u8) -> char {
-    char::from_digit(u32::from(four_bits), 16).unwrap_or_default()
+fn hexadecimal(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    text.extend(digits.filter_map(|four_bits| char::from_digit(u32::from(four_bits), 16)));
+    text
 }
 
 #[cfg(test)]
 mod tests {
-    use alloc::{format, string::String};
+    use alloc::format;
 
     use aes::cipher::{BlockModeDecrypt as _, block_padding::NoPadding};
     use proptest::prelude::*;

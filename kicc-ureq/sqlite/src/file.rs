@@ -15,6 +15,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use crate::{
     holder::Holder,
     mark::Mark,
+    private,
     reader::Reader,
     statement::{meta, set_meta},
     writer::Writer,
@@ -122,6 +123,9 @@ pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     // Without SQLITE_OPEN_URI, which would read some file names as addresses.
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    // SQLite would let everybody read it, and gives its own files beside it the same mode. Only a file that was not there is
+    // opened here: to close another would drop the locks that this process has on it. What is wrong, SQLite says.
+    let _ = private::file().write(true).create_new(true).open(path);
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(32);

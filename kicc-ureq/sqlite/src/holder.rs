@@ -12,6 +12,8 @@ use std::{
 
 use kicc_proto::journal::Life;
 
+use crate::private;
+
 /// This journal handle's name and its lock.
 #[derive(Debug)]
 pub(super) struct Holder {
@@ -27,8 +29,8 @@ impl Holder {
         let mut random = [0; 16];
         getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
         let id = random.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-        fs::create_dir_all(&folder)?;
-        let lock = OpenOptions::new().write(true).create_new(true).open(folder.join(&id))?;
+        private::folder(&folder)?;
+        let lock = private::file().write(true).create_new(true).open(folder.join(&id))?;
         lock.try_lock()?;
         Ok(Holder { id, folder, _lock: lock })
     }

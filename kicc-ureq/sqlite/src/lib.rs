@@ -16,6 +16,7 @@
 //!
 //! Files beside the journal: `-wal` and `-shm` (SQLite's own; a backup takes all three at once, or uses SQLite's
 //! backup command), `.mark` (R24, never part of a backup) and `.holders/` (R20). File locks must work: no network drive.
+//! New files are not for other users of the machine; their group is as the umask says.
 //!
 //! [`WriteError::NotStored`]: kicc_proto::journal::WriteError::NotStored
 //! [`WriteError::NotKnown`]: kicc_proto::journal::WriteError::NotKnown
@@ -24,6 +25,7 @@
 mod file;
 mod holder;
 mod mark;
+mod private;
 mod reader;
 mod statement;
 mod work;

@@ -6,12 +6,14 @@
 //! last writes; it can never see one that was not.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, Read as _, Seek as _, Write as _},
     path::Path,
     thread,
     time::{Duration, Instant},
 };
+
+use crate::private;
 
 /// How long a commit waits for another process's hold on the mark before it leaves the mark to the next (our choice).
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -30,7 +32,7 @@ pub(super) struct Mark {
 impl Mark {
     /// Opens the file, empty if there is none, and locks it until [`Mark::unlock`].
     pub fn open_locked(path: &Path, patience: Duration) -> io::Result<Self> {
-        let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
+        let file = private::file().read(true).write(true).create(true).truncate(false).open(path)?;
         lock(&file, patience)?;
         Ok(Mark { file, trouble: None })
     }

@@ -50,6 +50,35 @@ fn row(number: &str) -> Row {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn r23_other_users_can_neither_read_nor_lock_the_journal_and_what_lies_beside_it() {
+    use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
+    fn modes(folder: &Path) -> Vec<(String, u32)> {
+        let mut found = Vec::new();
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let metadata = entry.metadata().unwrap();
+            found.push((entry.file_name().into_string().unwrap(), metadata.permissions().mode() & 0o777));
+            if metadata.is_dir() {
+                found.extend(modes(&entry.path()));
+            }
+        }
+        found
+    }
+    let (folder, mut journal) = journal();
+    insert(&mut journal, &row("N1")).unwrap();
+    let found = modes(folder.path());
+    // The journal, its log, its index, the mark, the holders' folder and one in it.
+    assert_eq!(found.len(), 6, "{found:?}");
+    assert!(found.iter().all(|(_, mode)| mode & 0o007 == 0), "{found:?}");
+
+    // Who wants another mode sets it, and it stays.
+    let path = folder.path().join("journal.db");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    drop((open(&path).unwrap(), journal));
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
+}
+
 /// Runs SQL on the writer's connection.
 fn run_sql(journal: &Parts, text: &str) {
     journal.writer.connection.execute_batch(text).unwrap();

@@ -27,7 +27,9 @@ use kicc_proto::{
     values::TransactionNumber,
 };
 
-pub use kicc_proto::client::{Answer, BuildError, End, Error, Open, OpenReason, Question, Signing, Terminal};
+pub use kicc_proto::client::{
+    Answer, BuildError, End, Error, Open, OpenReason, Question, Signing, Terminal, Told,
+};
 
 pub use self::{
     accept::AcceptStep,

@@ -2,12 +2,14 @@
 
 use std::{
     collections::{BinaryHeap, VecDeque},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     thread,
     time::Instant,
 };
 
 use kicc_proto::{
+    client::Told,
     flow::{Ended, PersonError, Step, Wait, outcome::Resolution, resolve, resume, retry},
     journal::{Claimed, Force, Key, Listing, Row, record::RecordError},
     values::TransactionNumber,
@@ -41,6 +43,8 @@ pub struct Report {
     pub settled: usize,
     /// Ends of earlier runs that had not been told.
     pub told_again: usize,
+    /// Ends that could not be told now.
+    pub untold: usize,
     /// Records that wait for a person.
     pub parked: Vec<Settled>,
     /// Records that another live worker holds.
@@ -51,13 +55,24 @@ pub struct Report {
     pub still_open: Vec<Open>,
 }
 
+impl Report {
+    fn tell(&mut self, settled: &Settled, tell: &mut impl FnMut(&Settled) -> Told) -> Result<bool, Error> {
+        let told = catch_unwind(AssertUnwindSafe(|| tell(settled))).unwrap_or(Told::NotYet);
+        match told {
+            Told::Yes => settled.told()?,
+            Told::NotYet => self.untold += 1,
+        }
+        Ok(told == Told::Yes)
+    }
+}
+
 impl Client {
     /// Drives every open record to its end, tells every end that was not told, and lists what waits for a
-    /// person. `tell` is called from this thread; what it has seen counts as told (R22).
+    /// person. `tell` is called from this thread, for one end after the other; its panic is a [`Told::NotYet`].
     ///
     /// # Errors
     /// When the journal cannot be read or written.
-    pub fn recover(&self, how: Recovery, mut tell: impl FnMut(&Settled)) -> Result<Report, Error> {
+    pub fn recover(&self, how: Recovery, mut tell: impl FnMut(&Settled) -> Told) -> Result<Report, Error> {
         let inner = &*self.inner;
         let mut report = Report::default();
         let mut ready = VecDeque::new();
@@ -89,8 +104,7 @@ impl Client {
         Pool::run(inner, ready, |progress| match progress {
             Progress::Settled(settled) => {
                 report.settled += 1;
-                tell(&settled);
-                settled.told().map_err(Error::from)
+                report.tell(&settled, &mut tell).map(drop)
             }
             Progress::Open(open) => {
                 report.still_open.push(*open);
@@ -100,9 +114,7 @@ impl Client {
         for row in pages(inner, Listing::Untold)? {
             match inner.standing(&row, true) {
                 Ok(Progress::Settled(settled)) => {
-                    report.told_again += 1;
-                    tell(&settled);
-                    settled.told()?;
+                    report.told_again += usize::from(report.tell(&settled, &mut tell)?);
                 }
                 Ok(Progress::Open(_)) => {}
                 Err(error) => report.left_alone.push((name(&row.key), error.to_string().into())),

@@ -47,7 +47,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use kicc_proto::wire::settings::BaseUrl;
-use kicc_proto::wire::{Request, exchange};
+use kicc_proto::wire::{
+    Request,
+    exchange::{self, has_one_end},
+};
 use ureq::config::Config;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
 use ureq::{Agent, http};
@@ -203,9 +206,9 @@ impl std::fmt::Debug for Http {
 fn run(agent: &Agent, request: http::Request<&[u8]>, body_limit: usize) -> Result<OwnedReply, Stop> {
     let response = agent.run(request).map_err(Stop::Failed)?;
     let headers = response.headers();
-    // Two ends of one body: whoever stands between may have seen another than we would (RFC 9112, 6.3).
-    let codings = headers.get_all(http::header::TRANSFER_ENCODING).iter().count();
-    if codings > 1 || codings == 1 && headers.contains_key(http::header::CONTENT_LENGTH) {
+    let all = |name| headers.get_all(name).iter().map(http::HeaderValue::as_bytes);
+    let is_http_1_1 = response.version() == http::Version::HTTP_11;
+    if !has_one_end(is_http_1_1, all(http::header::TRANSFER_ENCODING), all(http::header::CONTENT_LENGTH)) {
         return Err(Stop::TwoEnds);
     }
     let content_type = headers.get(http::header::CONTENT_TYPE);

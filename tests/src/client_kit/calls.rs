@@ -10,7 +10,7 @@ use std::{
 };
 
 use kicc_proto::{
-    client::{Answer, BuildError, Error, OpenReason, Question, Terminal},
+    client::{Answer, BuildError, Error, OpenReason, Question, Terminal, Told},
     easytalk,
     flow::{Charged, Outcome, RefundOutcome, policy::ReportReversal},
     journal::{Journal, Listing},
@@ -125,7 +125,11 @@ fn r19_what_was_begun_waits_for_an_accept_step(adapter: &dyn Adapter) {
         }));
     });
     let mut told = 0;
-    let report = with.recover(&mut |_| told += 1).unwrap();
+    let report = with.recover(&mut |_| {
+        told += 1;
+        Told::Yes
+    });
+    let report = report.unwrap();
     assert_eq!((report.settled, told, asked.load(Ordering::SeqCst)), (1, 1, 1));
     assert!(shop.standing("ORD-1"));
 }
@@ -227,14 +231,18 @@ fn r22_an_untold_end_is_told_again(adapter: &dyn Adapter) {
     let client = shop.client();
     drop(client.approve(&order("ORD-1")).unwrap());
     drop(settled(client.approve(&order("ORD-2"))));
-    let mut told = Vec::new();
-    for again in [1, 0] {
+    let mut asked = Vec::new();
+    for (answer, again, untold) in
+        [(None, 0, 1), (Some(Told::NotYet), 0, 1), (Some(Told::Yes), 1, 0), (None, 0, 0)]
+    {
         let report = client.recover(&mut |end| {
-            told.push(end.record().unwrap().key.number.as_str().to_owned());
+            asked.push(end.record().unwrap().key.number.as_str().to_owned());
+            answer.expect("a panic has told nobody")
         });
-        assert_eq!(report.unwrap().told_again, again);
+        let report = report.unwrap();
+        assert_eq!((report.told_again, report.untold), (again, untold));
     }
-    assert_eq!(told, ["ORD-1"]);
+    assert_eq!(asked, ["ORD-1"; 3]);
 }
 
 /// Several terminals in one client: the number belongs to the terminal.
@@ -301,6 +309,9 @@ fn r17_a_stopping_client_leaves_its_rescues_to_recovery(adapter: &dyn Adapter) {
     assert_eq!(client.approve(&order("ORD-2")).unwrap_err(), Error::Stopping);
     drop(client);
     let mut ends = Vec::new();
-    let report = shop.client().recover(&mut |end| ends.push(end.outcome().unwrap().name()));
+    let report = shop.client().recover(&mut |end| {
+        ends.push(end.outcome().unwrap().name());
+        Told::Yes
+    });
     assert_eq!((report.unwrap().settled, ends), (1, vec!["reversed"]));
 }

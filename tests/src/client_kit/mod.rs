@@ -10,7 +10,7 @@ pub mod faults;
 use std::{sync::Arc, time::Duration};
 
 use kicc_proto::{
-    client::{Answer, BuildError, End, Error, Open, Question, Signing, Terminal},
+    client::{Answer, BuildError, End, Error, Open, Question, Signing, Terminal, Told},
     codes::{CodeSets, Codes, ResultCode},
     easytalk,
     flow::{Opening, Outcome, Persist, Policy, RefundOutcome},
@@ -66,7 +66,7 @@ pub trait Client: Send + Sync {
     fn wait(&self, number: &TransactionNumber, limit: Option<Duration>) -> Result<Progress, Error>;
     fn refund(&self, number: &TransactionNumber) -> Result<Progress, Error>;
     fn refund_elsewhere(&self, original: &Original) -> Result<Progress, Error>;
-    fn recover(&self, tell: &mut (dyn FnMut(&End) + Send)) -> Result<Report, Error>;
+    fn recover(&self, tell: &mut (dyn FnMut(&End) -> Told + Send)) -> Result<Report, Error>;
     fn stop(&self);
 }
 
@@ -114,6 +114,8 @@ pub struct Report {
     pub settled: usize,
     /// Ends of earlier runs that had not been told.
     pub told_again: usize,
+    /// Ends that could not be told.
+    pub untold: usize,
     /// Records that are still open.
     pub still_open: Vec<Open>,
 }

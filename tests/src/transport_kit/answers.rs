@@ -238,12 +238,37 @@ pub fn r7_what_is_not_http_is_maybe_sent(adapter: &dyn Adapter) -> Option<String
     for answer in [
         "\0\u{1}\u{2}garbage\r\n\r\n".to_owned(),
         "<html>502</html>\r\n\r\n".to_owned(),
-        "HTTP/1.1 200 OK\r\ncontent-length: 4\r\ncontent-length: 5\r\n\r\ngood!".to_owned(),
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\ngood\r\n".to_owned(),
         format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "y".repeat(100_000)),
     ] {
         let (exchange, server) = answered(adapter, answer)?;
         assert_maybe_sent(&exchange, MaybeSent::Protocol);
+        found = seen(&exchange, &server);
+    }
+    Some(found)
+}
+
+pub fn r7_an_answer_that_ends_in_two_ways_is_maybe_sent(adapter: &dyn Adapter) -> Option<String> {
+    let chunks = "4\r\ngood\r\n0\r\n\r\n";
+    let mut found = String::new();
+    for (head, body) in [
+        // Each of them reads as a good answer in one of its ways.
+        ("1.1 200 OK\r\ncontent-length: 4\r\ncontent-length: 5", "good!"),
+        ("1.1 200 OK\r\ncontent-length: 4, 5", "good!"),
+        ("1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 4", chunks),
+        ("1.1 200 OK\r\ncontent-length: 19\r\ntransfer-encoding: chunked", chunks),
+        ("1.1 200 OK\r\ntransfer-encoding: identity\r\ncontent-length: 4", "good"),
+        ("1.1 200 OK\r\ntransfer-encoding: chunked\r\ntransfer-encoding: chunked", chunks),
+        ("1.1 200 OK\r\ntransfer-encoding: chunked\r\ntransfer-encoding: identity", "good"),
+        ("1.1 200 OK\r\ntransfer-encoding: identity, chunked", chunks),
+        ("1.1 200 OK\r\ntransfer-encoding: chunked, identity", "good"),
+        ("1.1 200 OK\r\ntransfer-encoding: identity", "good"),
+        ("1.0 200 OK\r\ntransfer-encoding: chunked", "good"),
+        ("1.0 200 OK\r\ntransfer-encoding: chunked\r\ncontent-length: 4", "good"),
+    ] {
+        let (exchange, server) = answered(adapter, format!("HTTP/{head}\r\n\r\n{body}"))?;
+        let ended = exchange.result.as_ref().err();
+        assert_eq!(ended, Some(&Failure::MaybeSent(MaybeSent::Protocol)), "{head}: {exchange:?}");
         found = seen(&exchange, &server);
     }
     Some(found)

@@ -111,6 +111,7 @@ pub fn cases() -> Vec<Case> {
             r7_an_answer_reset_at_a_byte_is_never_whole,
             r7_a_chunked_answer_cut_at_any_byte_is_whole_only_with_all_its_content,
             r7_what_is_not_http_is_maybe_sent,
+            r7_an_answer_that_ends_in_two_ways_is_maybe_sent,
             r7_a_body_over_the_limit_is_cut_off_and_one_at_the_limit_is_not,
             r13a_giving_up_resets_a_money_connection_and_closes_another,
             a_dripping_answer_inside_the_time_is_delivered,

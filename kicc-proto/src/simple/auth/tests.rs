@@ -158,8 +158,8 @@ fn a_forged_post_is_not_believed() {
         assert_eq!(posted(&body).unwrap_err(), error);
     }
     assert!(posted(&good.replace("&shopOrderNo=GDS30004", "")).is_ok());
-    let Posted::Failed(said) = posted("resCd=9001&resMsg=closed").unwrap() else { panic!() };
-    assert_eq!(&*said.code, "9001");
+    let Posted::Failed(said) = posted("resCd=9001&resMsg=closed%1b[2J%0aORD-2").unwrap() else { panic!() };
+    assert_eq!((&*said.code, &*said.message), ("9001", "closed\u{fffd}[2J ORD-2"));
 }
 
 /// Spec A.3.3.

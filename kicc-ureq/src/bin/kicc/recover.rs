@@ -12,7 +12,7 @@ use kicc_proto::{
 };
 use kicc_ureq::{
     Client, Progress,
-    client::{Recovery, Report},
+    client::{Recovery, Report, Told},
 };
 use serde::Serialize;
 
@@ -20,7 +20,7 @@ use crate::{
     client::{self, Files},
     exit::{Exit, Fail},
     printer,
-    result::{self, Format, Told},
+    result::{self, Format, Told as Line},
     signals,
 };
 
@@ -69,7 +69,7 @@ pub fn run(args: &Args) -> Result<Exit, Fail> {
 fn retry(client: &Client, number: &TransactionNumber, format: Format, codes: &Codes) -> Result<Exit, Fail> {
     let progress = client.retry(number)?.map_err(Fail::input)?;
     let mut out = io::stdout();
-    Told::progress(&progress, number.as_str(), codes).write(format, &mut out)?;
+    Line::progress(&progress, number.as_str(), codes).write(format, &mut out)?;
     out.flush()?;
     if let Progress::Settled(settled) = &progress {
         printer::told(settled);
@@ -80,14 +80,19 @@ fn retry(client: &Client, number: &TransactionNumber, format: Format, codes: &Co
 fn all(client: &Client, args: &Args, codes: &Codes) -> Result<Exit, Fail> {
     let force = if args.even_if_held { Force::LapsedEvenIfAlive } else { Force::DeadOrLapsed };
     let mut out = io::stdout();
+    let mut broken = None;
     let report = client.recover(Recovery { force }, |settled| {
-        let told = Told::settled(settled, "", codes).write(args.output, &mut out).and_then(|()| out.flush());
-        if let Err(error) = told {
-            // What is not out must not count as told (R22), and to end here is as safe as to be killed (R17).
-            eprintln!("kicc: the output cannot be written: {error}");
-            std::process::exit(Exit::INPUT_OUTPUT.0.into());
+        // What is not out does not count as told (R22); what is open is rescued all the same.
+        if broken.is_none() {
+            let line = Line::settled(settled, "", codes).write(args.output, &mut out);
+            broken = line.and_then(|()| out.flush()).err();
         }
+        if broken.is_none() { Told::Yes } else { Told::NotYet }
     })?;
+    if let Some(error) = broken {
+        eprintln!("kicc: the output cannot be written: {error}: {} ends are still to be told", report.untold);
+        return Ok(Exit::INPUT_OUTPUT);
+    }
     match args.output {
         Format::Json => result::json(&Summary::new(&report), &mut out)?,
         Format::Text => text(&report, codes, &mut out)?,
@@ -153,7 +158,7 @@ fn text(report: &Report, codes: &Codes, out: &mut impl io::Write) -> io::Result<
     }
     for parked in &report.parked {
         write!(out, "  ")?;
-        Told::settled(parked, "", codes).write(Format::Text, out)?;
+        Line::settled(parked, "", codes).write(Format::Text, out)?;
     }
     for (what, numbers) in [("held by a living worker", &summary.held), ("still open", &summary.still_open)] {
         if !numbers.is_empty() {
