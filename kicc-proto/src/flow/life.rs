@@ -344,6 +344,10 @@ impl Life {
             Row::ReversingStands | Row::SettlingStands => self.record.why = Some(Why::FoundApproved),
             // Whatever was not answered before has not taken effect, and will not any more (R16).
             Row::VoidingStands | Row::RefundStands => self.record.rescue.unclear = 0,
+            // Refused is not proof that it was not done, where a query could show (R15).
+            Row::VoidingCancelUnclear | Row::VoidingExhausted if self.is_refused_cancel(verb, event) => {
+                self.record.rescue.unclear = self.record.rescue.unclear.saturating_add(1);
+            }
             Row::IntentNoRescue if event == Event::Unlisted => {
                 self.record.why = self.record.said.clone().map(Why::UnlistedCode);
             }
@@ -368,6 +372,12 @@ impl Life {
         if matches!(row, Row::ClosedLate | Row::ClosedLateCancelled) {
             self.reopen(now);
         }
+    }
+
+    fn is_refused_cancel(&self, verb: Verb, event: Event) -> bool {
+        let refused =
+            matches!(event, Event::ProvesNothing | Event::NothingStands | Event::Declined | Event::Unlisted);
+        refused && verb == Verb::Cancel && self.rescue() == Some(Verb::Query)
     }
 
     /// A closed record whose money turns out to have moved (R9): a new budget, and no end.

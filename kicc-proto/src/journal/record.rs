@@ -168,7 +168,7 @@ pub struct Rescue {
     pub sent: u32,
     /// Messages that were not.
     pub unsent: u32,
-    /// Of those sent, how many brought no trustworthy answer.
+    /// Of those sent, how many brought no trustworthy answer, or a cancel's refusal that a query could belie (R15).
     pub unclear: u32,
     /// How often the merchant could not tell (R19).
     pub asked: u32,

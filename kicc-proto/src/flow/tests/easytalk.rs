@@ -409,6 +409,18 @@ fn r15_without_a_status_query_a_cancel_may_need_a_person() {
     }
 }
 
+/// R15: where a query exists, a refused cancel is no proof of anything, also when no try is left to ask.
+#[test]
+fn r15_a_refused_cancel_that_no_query_followed_leaves_the_charge_unknown() {
+    let unanswered = [found(), In::NotHeld, refused(UNLISTED), In::Timeout];
+    let unasked = [In::Timeout, found(), refused(UNLISTED)];
+    for inputs in [&unanswered[..], &unasked] {
+        let mut scene = Scene::easytalk(settings(), |policy| policy.rescue_attempts = 2);
+        let Outcome::NeedsOperator { charged, .. } = outcome(play(&mut scene, inputs)) else { panic!() };
+        assert_eq!((charged, scene.verbs().len()), (Charged::Unknown, 3));
+    }
+}
+
 /// R14: cancels that do nothing, until the budget ends on a query that shows the approval after the quiet period: it is
 /// known that the customer is charged.
 #[test]
