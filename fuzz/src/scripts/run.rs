@@ -124,7 +124,7 @@ impl<'a> Run<'a> {
         let charged = self.gateway.ledger == Ledger::Standing;
         let resolution = Resolution { charged, note: "looked".into() };
         let persist = match choice {
-            1 => flow::retry(row, merchant, driver, *now).expect("what is parked can be retried"),
+            1 => flow::retry(row, merchant, driver, *now).ok()?,
             _ => flow::resolve(row, resolution, merchant, driver, *now).ok()?,
         };
         Some(Step::Persist(persist))
@@ -427,8 +427,6 @@ fn truthful(verdict: &Verdict, charged: bool, books: Option<bool>, refunded: boo
             Charged::No => assert!(!charged && books != Some(true), "{outcome:?}: {charged} {books:?}"),
             Charged::Yes | Charged::Unknown => {}
         },
-        // Where the journal never said whether it holds the row, it may: whoever finds it there goes on with the refund.
-        Verdict::Refund(RefundOutcome::NotAttempted(NotSent::NotRecorded)) => {}
         Verdict::Refund(RefundOutcome::Refused(_) | RefundOutcome::NotAttempted(_)) => {
             assert!(charged, "{verdict:?}, and given back");
         }
