@@ -380,3 +380,6 @@ pub trait Journal: Send + Sync {
     /// When the store cannot be read.
     fn admission(&self) -> Result<Admission, ReadError>;
 }
+
+#[cfg(test)]
+mod tests;
