@@ -13,3 +13,5 @@ mod scripts;
 mod secrets;
 mod table;
 mod undecided;
+mod words;
+mod written;
