@@ -8,6 +8,7 @@ mod person;
 mod refund;
 mod rescue;
 mod resume;
+mod rows;
 mod scenario;
 mod scripts;
 mod secrets;

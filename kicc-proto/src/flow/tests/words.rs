@@ -119,13 +119,21 @@ fn r20_every_step_names_its_key_and_token() {
     let Step::Transmit(transmit) = scene.write(persist) else { panic!() };
     assert_eq!((transmit.key(), transmit.token(), transmit.verb()), (&key, 1, Verb::Approve));
     assert!(!transmit.is_rescue());
-    let in_flight = scene.encode(transmit).unwrap();
+    let mut in_flight = scene.encode(transmit).unwrap();
     assert_eq!((in_flight.verb(), in_flight.is_rescue()), (Verb::Approve, false));
     assert_eq!(in_flight.answer_within(), scene.policy().answer_timeout);
+    // The time to answer begins when the request is written.
+    scene.later(5_000);
+    in_flight.written(scene.now);
+    assert_eq!(in_flight.deadline(), scene.now.after(scene.policy().answer_timeout));
     drop(in_flight);
 
     let step = scene.resume();
-    let in_flight = flying(scene.play(step, &[]));
+    let Step::Persist(persist) = step else { panic!() };
+    let Step::Transmit(transmit) = scene.write(persist) else { panic!() };
+    assert_eq!((transmit.verb(), transmit.token()), (Verb::NetCancel, 2));
+    assert!(transmit.is_rescue());
+    let in_flight = scene.encode(transmit).unwrap();
     assert_eq!((in_flight.verb(), in_flight.is_rescue()), (Verb::NetCancel, true));
     let step = scene.answer(in_flight, &In::Reset);
     let wait = waiting(scene.play(step, &[]));
