@@ -11,7 +11,9 @@ use alloc::{
 use super::{
     Merchant, Order, Settings, StatusQuery, messages,
     register::{Purchase, registration},
-    reply, window,
+    reply,
+    rules::EasyTalk,
+    window,
 };
 use crate::{
     codes::{CodeSets, Codes, ResultCode},
@@ -21,8 +23,8 @@ use crate::{
         said::{Said, Unclear},
         table::Verb,
     },
-    journal::record::Record,
-    product::{self, Order as _, Payload, Reading},
+    journal::record::{Cancel, Record},
+    product::{self, Moment, Order as _, Payload, Reading, Rules as _},
     time::{Mono, Now},
     values::{
         Amount, BusinessNumber, CertControlNumber, Charset, Environment, KstDateTime, OrderNumber, Parts,
@@ -106,6 +108,11 @@ fn the_messages_are_the_documentations() {
 #[test]
 fn a_status_query_is_what_was_configured() {
     let query = StatusQuery::new("/x/y.do", "tradeDt", &[]).unwrap();
+    assert_eq!((query.path(), query.date_field(), query.not_found_codes()), ("/x/y.do", "tradeDt", &[][..]));
+    let with = settings().authorization(RequestAuthorization::Basic);
+    assert_eq!(with.request_authorization(), RequestAuthorization::Basic);
+    assert_eq!(with.status().map(StatusQuery::not_found_codes), Some(&[code("7404")][..]));
+    assert_eq!(Settings::without_status_query().status(), None);
     let key = record().key;
     let date = KstDateTime::new("20210326090100").unwrap().date();
     let body = messages::status(&query, &key, &key.number, &date);
@@ -342,6 +349,52 @@ fn r11_a_status_shows_one_shape() {
         let stated = if field == "controlNo" { "20210326000000000001" } else { "20261121090200" };
         let why = unclear(Verb::Query, today(APPROVED).replace(stated, broken));
         assert!(matches!(&why, Unclear::Damaged(name) if &**name == field), "{why:?}");
+    }
+}
+
+/// R6: the answer to a cancel, and a query that shows one, may echo the cancel's own number; an approval's may not.
+#[test]
+fn r6_a_cancels_number_is_ours_once_there_is_a_cancel() {
+    let number = TransactionNumber::new("CANCEL_20210326_0001").unwrap();
+    let mut record = record();
+    record.cancel = Some(Cancel { sequence: 1, number, body: "{}".into(), only_on: None, sent: 1 });
+    let read = |verb, body: &str, number: &str| {
+        let body = today(body).replace(NUMBER, number);
+        let reply = Reply { status: 200, content_type: None, body: body.as_bytes() };
+        reply::read(verb, &record, reply, &policy())
+    };
+    let foreign = Reading::Unclear(Unclear::ForeignEcho("shopTransactionId".into()));
+    for ours in [NUMBER, "CANCEL_20210326_0001"] {
+        assert_eq!(read(Verb::Cancel, CANCELLED, ours), Reading::Voided { card: true }, "{ours}");
+        assert!(matches!(read(Verb::Query, CANCELLED, ours), Reading::AlreadyVoided(_)), "{ours}");
+    }
+    assert!(matches!(read(Verb::Approve, APPROVED, NUMBER), Reading::Approved(_)));
+    assert_eq!(read(Verb::Approve, APPROVED, "CANCEL_20210326_0001"), foreign);
+    for verb in [Verb::Cancel, Verb::Query] {
+        assert_eq!(read(verb, CANCELLED, "CANCEL_20210326_0002"), foreign);
+    }
+}
+
+/// R13b: only a query's *not found* counts for the date that it asked about.
+#[test]
+fn r13_a_cancels_code_says_nothing_of_a_date() {
+    let mut record = record();
+    let before = record.clone();
+    let reply = Reply { status: 200, content_type: None, body: br#"{"resCd":"7001","resMsg":"text"}"# };
+    // The next day has begun, and nobody has asked about it.
+    let tomorrow = KstDateTime::new("20261122000000").unwrap().to_unix();
+    let moment = Moment { now: Now { mono: Mono(0), wall: tomorrow }, nothing_counts: true };
+    let reading = EasyTalk.read(Verb::Cancel, &mut record, reply, &policy(), moment);
+    assert!(matches!(reading, Reading::NothingStands(_)), "{reading:?}");
+    assert_eq!(record, before);
+}
+
+/// R7: a date that is none is a text like another.
+#[test]
+fn r7_a_damaged_date_does_not_undo_an_approval() {
+    for damaged in ["", "2021", "2021032609020", "202103260902000", "2021032\u{fffd}0902"] {
+        let approval = approved(APPROVED.replace("20210326090200", damaged));
+        assert_eq!((approval.approval_date, approval.approval_time), (None, None), "{damaged}");
     }
 }
 

@@ -195,6 +195,79 @@ mod tests {
     }
 
     /// R20: a lease that does not cover an exchange is refused; unsafe times only for a simulated gateway.
+    /// R14: pauses double up to the cap; what was not sent counts too; after the tenth message the cap doubles.
+    #[test]
+    fn r14_pauses_double_up_to_a_cap_that_grows() {
+        let policy = Policy::default();
+        let seconds = |sent, unsent| policy.backoff(sent, unsent).0 / 1_000;
+        assert_eq!([seconds(0, 0), seconds(0, 1), seconds(2, 0), seconds(1, 2)], [1, 1, 2, 4]);
+        assert_eq!([seconds(6, 0), seconds(7, 0), seconds(0, 90)], [32, 60, 60]);
+        assert_eq!([seconds(11, 0), seconds(12, 500)], [240, 480]);
+        let highest = Policy { backoff_first: Millis(u64::MAX), backoff_cap: Millis(u64::MAX), ..policy };
+        assert_eq!(highest.backoff(u32::MAX, u32::MAX), Millis(u64::MAX));
+    }
+
+    /// What cannot work is refused always, what is merely too short against a real gateway there alone.
+    #[test]
+    fn limits_hold_to_the_millisecond() {
+        type Set = fn(&mut Policy, u64);
+        let spans: [(&str, u64, Set); 6] = [
+            ("answer_timeout", 30_000, |policy, span| policy.answer_timeout = Millis(span)),
+            ("send_by", 1_000, |policy, span| policy.send_by = Millis(span)),
+            ("quiet_period", 31_000, |policy, span| policy.quiet_period = Millis(span)),
+            ("backoff.first", 100, |policy, span| policy.backoff_first = Millis(span)),
+            ("backoff.cap", 1_000, |policy, span| policy.backoff_cap = Millis(span)),
+            ("horizon", 3_600_000, |policy, span| policy.horizon = Millis(span)),
+        ];
+        let check = |set: Set, span, simulated| {
+            let mut policy = Policy { backoff_first: Millis(100), ..Policy::default() };
+            set(&mut policy, span);
+            policy.check(simulated)
+        };
+        for (name, least, set) in spans {
+            assert_eq!(check(set, least, false), Ok(()), "{name}");
+            let short = PolicyError::Unsafe { field: name, got: least - 1, least };
+            assert_eq!(check(set, least - 1, false), Err(short));
+            assert_eq!(check(set, least - 1, true), Ok(()), "{name}");
+            let zero = check(set, 0, true);
+            assert!(matches!(zero, Err(PolicyError::Impossible { field, .. }) if field == name), "{zero:?}");
+        }
+        let exchange = Policy::default().exchange();
+        assert_eq!(exchange, Millis(10_000 + 33_000 + 33_000 / 6));
+        let pairs: [(&str, Policy, Policy); 5] = [
+            (
+                "backoff.cap",
+                Policy { backoff_cap: Millis(1_000), ..Policy::default() },
+                Policy { backoff_cap: Millis(999), ..Policy::default() },
+            ),
+            (
+                "rescue_attempts",
+                Policy { rescue_attempts: 2, ..Policy::default() },
+                Policy { rescue_attempts: 1, ..Policy::default() },
+            ),
+            (
+                "rescues_in_flight",
+                Policy { rescues_in_flight: 1, ..Policy::default() },
+                Policy { rescues_in_flight: 0, ..Policy::default() },
+            ),
+            (
+                "lease",
+                Policy { lease: exchange, ..Policy::default() },
+                Policy { lease: Millis(exchange.0 - 1), ..Policy::default() },
+            ),
+            (
+                "horizon",
+                Policy { horizon: Millis(35_000), ..Policy::default() },
+                Policy { horizon: Millis(34_999), ..Policy::default() },
+            ),
+        ];
+        for (name, good, bad) in pairs {
+            assert_eq!(good.check(true), Ok(()), "{name}");
+            let bad = bad.check(true);
+            assert!(matches!(bad, Err(PolicyError::Impossible { field, .. }) if field == name), "{bad:?}");
+        }
+    }
+
     #[test]
     fn r20_a_lease_must_cover_an_exchange() {
         let mut policy = Policy::default();

@@ -391,3 +391,6 @@ pub trait Journal: Send + Sync {
     /// When the store cannot be read.
     fn admission(&self) -> Result<Admission, ReadError>;
 }
+
+#[cfg(test)]
+mod tests;

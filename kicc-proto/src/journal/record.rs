@@ -5,7 +5,7 @@
 //! "nothing to do", and is never written back (R21).
 
 use alloc::{boxed::Box, format, string::String, vec::Vec};
-use core::fmt::Write as _;
+use core::{cmp::Ordering, fmt::Write as _};
 
 use serde::{Deserialize, Serialize};
 
@@ -329,10 +329,11 @@ impl Record {
     pub fn decode(text: &str) -> Result<Record, RecordError> {
         let rest = text.strip_prefix("kicc/").ok_or(RecordError::NotARecord)?;
         let (version, rest) = rest.split_once(' ').ok_or(RecordError::NotARecord)?;
-        match version.parse() {
-            Ok(VERSION) => {}
-            Ok(newer) if newer > VERSION => return Err(RecordError::Newer(newer)),
-            _ => return Err(RecordError::NotARecord),
+        let version: u32 = version.parse().map_err(|_| RecordError::NotARecord)?;
+        match version.cmp(&VERSION) {
+            Ordering::Less => return Err(RecordError::NotARecord),
+            Ordering::Equal => {}
+            Ordering::Greater => return Err(RecordError::Newer(version)),
         }
         let (sum, json) = rest.split_once(' ').ok_or(RecordError::NotARecord)?;
         if sum != format!("{:08x}", crc32fast::hash(json.as_bytes())) {

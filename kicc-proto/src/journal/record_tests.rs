@@ -241,6 +241,18 @@ fn r21_errors_say_what_is_wrong() {
     assert!(!format!("{error} {error:?}").contains("TOKEN"), "{error}");
 }
 
+/// R23: what is printed of a record says which one it is, and where it stands, and none of what it holds.
+#[test]
+fn r23_debug_shows_the_head_alone() {
+    let record = full("text");
+    let Payload::Simple(recorded) = &record.payload else { panic!() };
+    let shown = format!("{record:?} {:?} {recorded:?}", record.cancel);
+    for head in ["Record {", "CANCEL-1", "Refunding", "Quiet(NetCancel)", "sequence: 3", "requested_at"] {
+        assert!(shown.contains(head), "{head}: {shown}");
+    }
+    assert!(!shown.contains("TOKEN") && !shown.contains("body"), "{shown}");
+}
+
 /// R10: of a long history the beginning and the latest are kept.
 #[test]
 fn the_middle_of_a_long_history_is_left_out() {

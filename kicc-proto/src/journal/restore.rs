@@ -99,6 +99,18 @@ mod tests {
         let prefix = Admission::Prefix("B-".into());
         assert_eq!(Admission::from_meta(prefix.meta_number(), "B-"), prefix);
         assert_eq!(Admission::from_meta(7, "B-"), Admission::None);
+        let numbers = [Admission::Any, Admission::None, prefix].map(|admission| admission.meta_number());
+        assert_eq!(numbers, [0, 1, 2], "as journals hold them already");
+    }
+
+    #[test]
+    fn r24_only_numbers_under_the_prefix_are_admitted() {
+        let takes = |admission: Admission| {
+            ["A-1", "B-1"].map(|n| admission.takes(&TransactionNumber::new(n).unwrap()))
+        };
+        assert_eq!(takes(Admission::Any), [true, true]);
+        assert_eq!(takes(Admission::Prefix("B-".into())), [false, true]);
+        assert_eq!(takes(Admission::None), [false, false]);
     }
 
     #[test]
@@ -114,6 +126,9 @@ mod tests {
         assert!(
             matches!(check_prefix("C-", "", Some("C-1")), Err(RestoredError::PrefixUsed(n)) if n == "C-1")
         );
-        assert_eq!(check_prefix("thirteen-long", "", None), Err(RestoredError::BadPrefix));
+        assert_eq!(check_prefix("twelve--long", "", None), Ok(()));
+        for bad in ["thirteen-long", "", "a b"] {
+            assert_eq!(check_prefix(bad, "", None), Err(RestoredError::BadPrefix), "{bad}");
+        }
     }
 }

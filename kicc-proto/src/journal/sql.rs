@@ -509,6 +509,61 @@ mod tests {
         assert!(Value::from(u64::MAX) == Value::Number(i64::MAX));
     }
 
+    fn texts(values: &[Value<'_>]) -> Vec<String> {
+        let text = |value: &Value<'_>| match value {
+            Value::Text(text) => text.to_string(),
+            Value::Number(number) => number.to_string(),
+            Value::Null => "null".to_string(),
+        };
+        values.iter().map(text).collect()
+    }
+
+    /// R3, R16: what a live row keeps others from taking; R22: what stands for it once the row was pruned.
+    #[test]
+    fn r16_a_slot_is_an_authorisation_or_a_refunded_approval() {
+        let approval = example();
+        assert_eq!(slot(&approval).as_deref(), Some("a:m"));
+        let original = TransactionNumber::new("N0").ok();
+        let refund = Row { kind: Kind::Refund, original, authorisation_mark: None, ..example() };
+        assert_eq!(slot(&refund).as_deref(), Some("r:N0"));
+        assert_eq!(slot(&Row { authorisation_mark: None, ..example() }), None);
+        assert_eq!(slot_hash(&approval).as_deref(), Some("063812c7148b48c0aa4a2d778ac14c2b"));
+        assert_eq!(slot_hash(&Row { authorisation_mark: None, ..example() }), None);
+    }
+
+    /// A row that is dead when it is first written refuses nobody its slot, and is refused none.
+    #[test]
+    fn values_stand_in_the_order_of_the_columns() {
+        let row = Row { told: true, revision: 3, token: 4, lease_until: UnixMillis(5), ..example() };
+        let key = ["test", "simple", "T1", "N1"];
+        let live = ["m", "a:m", "1", "open", "1", "3"];
+        let insert = texts(&insert_values(&row, 9));
+        let rest = [
+            "4",
+            "h",
+            "5",
+            "1",
+            "1",
+            "9",
+            "{}",
+            "f5ba9c3caac0c1fe18bf948b0a750dbe",
+            "063812c7148b48c0aa4a2d778ac14c2b",
+        ];
+        assert_eq!(insert, [&key[..], &["approval", "null"], &live, &rest].concat());
+        let dead = texts(&insert_values(&Row { live: false, ..row.clone() }, 9));
+        assert_eq!((&*dead[8], &*dead[20]), ("0", "null"));
+        let update = texts(&update_values(&row, 2, 9));
+        assert_eq!(update, [&live[..], &["h", "5", "1", "9", "{}"], &key, &["2", "4"]].concat());
+        let (_, page) = list(Listing::Open, Some((UnixMillis(7), &row.key)), 8);
+        assert_eq!(texts(&page), [&["7"], &key[..], &["8"]].concat());
+        let made = Listing::Made { from: UnixMillis(1), until: UnixMillis(2) };
+        let (statement, page) = list(made, None, 8);
+        assert!(statement == LIST_MADE && texts(&page) == ["1", "2", "-1", "", "", "", "", "8"]);
+        let statements =
+            [Listing::Open, Listing::Parked, Listing::Untold].map(|which| list(which, None, 1).0);
+        assert!(statements == [LIST_OPEN, LIST_PARKED, LIST_UNTOLD]);
+    }
+
     /// A result row by texts; a column without one is a small number.
     struct Fake([Option<&'static str>; 18]);
 
@@ -549,9 +604,39 @@ mod tests {
         Fake(columns)
     }
 
+    /// The same with zeros for its numbers.
+    struct Zeros(Fake);
+
+    impl Columns for Zeros {
+        fn text(&self, column: usize) -> Option<String> {
+            self.0.text(column)
+        }
+        fn number(&self, column: usize) -> Option<i64> {
+            self.0.number(column).map(|_| 0)
+        }
+    }
+
     #[test]
     fn r21_an_unknown_value_makes_the_row_unreadable_and_names_the_column() {
-        assert!(row(&fake(&[])).is_ok());
+        let read = row(&fake(&[])).unwrap();
+        let expected = Row {
+            authorisation_mark: None,
+            told: true,
+            suspect: true,
+            lease_until: UnixMillis(1),
+            ..example()
+        };
+        assert_eq!(read, expected);
+        for (name, kind) in [("approval", Kind::Approval), ("refund", Kind::Refund)] {
+            assert_eq!(row(&fake(&[(4, name)])).unwrap().kind, kind);
+        }
+        for (name, standing) in
+            [("open", Standing::Open), ("parked", Standing::Parked), ("closed", Standing::Closed)]
+        {
+            assert_eq!(row(&fake(&[(8, name)])).unwrap().standing, standing);
+        }
+        let none = row(&Zeros(fake(&[]))).unwrap();
+        assert_eq!((none.live, none.told, none.suspect, none.revision), (false, false, false, 0));
         let cases = [
             (1, "telepay", "product"),
             (3, "a b", "number"),

@@ -65,7 +65,7 @@ fn try_read(verb: Verb, record: &Record, reply: Reply<'_>, policy: &Policy) -> R
         if let (true, Some(missing)) = (documented, whose.into_iter().find_map(|echo| echo.err())) {
             return Err(Unclear::MissingEcho(missing.into()));
         }
-        let approval = approval(&fields, AmountStated::NotStated);
+        let approval = approval(&fields);
         return Ok(match verb {
             Verb::Approve | Verb::Query => Reading::Approved(Box::new(Approval {
                 amount: match json::amount(amount)? {
@@ -82,7 +82,7 @@ fn try_read(verb: Verb, record: &Record, reply: Reply<'_>, policy: &Policy) -> R
         (_, Class::Duplicate) => return Err(Unclear::Duplicate(said())),
         (_, Class::Unknown) => return Err(Unclear::UnknownCode(said())),
         (Verb::Approve | Verb::Query, class) => {
-            let found = approval(&fields, AmountStated::NotStated);
+            let found = approval(&fields);
             if found.approval_number.is_some() {
                 return Err(Unclear::RefusalWithApproval(said()));
             }
@@ -109,7 +109,7 @@ fn is_ours(verb: Verb, record: &Record, text: &str) -> bool {
     }
 }
 
-fn approval(fields: &[Field<'_>; FIELDS.len()], amount: AmountStated) -> Approval {
+fn approval(fields: &[Field<'_>; FIELDS.len()]) -> Approval {
     let [
         _,
         _,
@@ -129,7 +129,6 @@ fn approval(fields: &[Field<'_>; FIELDS.len()], amount: AmountStated) -> Approva
         ..,
     ] = *fields;
     Approval {
-        amount,
         approval_number: json::text(number),
         approval_date: json::text(date),
         approval_time: json::text(time),

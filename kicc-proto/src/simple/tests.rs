@@ -9,20 +9,23 @@ use alloc::{
 };
 
 use super::{
+    Original,
     messages::{self, Cancelled},
     order::{Merchant, Order, Recorded},
     reply,
+    rules::Simple,
 };
 use crate::{
     codes::{CodeSets, Codes, ResultCode},
     flow::{
         Driver, Opening, Policy,
         approval::{AmountStated, Approval},
+        outcome::Ending,
         said::{Said, Unclear},
-        table::Verb,
+        table::{Stage, Verb},
     },
     journal::record::{Cancel, Record},
-    product::{self, Order as _, Payload, Reading},
+    product::{self, Order as _, Payload, Reading, Rules as _},
     time::{Mono, Now},
     values::{
         Amount, BusinessNumber, Environment, Instalment, KstDateTime, Parts, ServiceId, TerminalId, TokenKey,
@@ -119,6 +122,31 @@ fn the_cancel_is_the_documentations() {
     let long = "ORD_20231225_0001-abcd";
     assert_eq!(cancel_of(long, &approval()), None);
     assert_eq!(cancel_of(long, &known), Some(by_theirs));
+}
+
+/// An approval that no journal here knows is cancelled by what the shop's own books say of it.
+#[test]
+fn an_approval_made_elsewhere_is_closed_and_can_be_cancelled() {
+    let now = Now { mono: Mono(0), wall: at("20261121120000").to_unix() };
+    let original = Original {
+        number: TransactionNumber::new("ELSEWHERE-1").unwrap(),
+        amount: amount(),
+        instalment: Instalment::of_months(3).unwrap(),
+        approval_number: "12345678".into(),
+        approval_date: at("20231225000000").date(),
+        van_number: Some("V12345678901".into()),
+    };
+    let record = original.record(&merchant(), now).unwrap();
+    assert_eq!((record.stage, &record.ending), (Stage::Closed, &Some(Ending::Approved)));
+    assert_eq!(record.key.number.as_str(), "ELSEWHERE-1");
+    let Payload::Simple(recorded) = &record.payload else { panic!() };
+    assert_eq!((recorded.instalment.as_str(), recorded.requested_at.date().as_str()), ("03", "20231225"));
+    let known = Approval { van_number: Some("V12345678901".into()), ..approval() };
+    assert_eq!(record.approval, Some(known));
+    let moment = at("20231226100000").to_unix();
+    let mut refund = record.clone();
+    assert!(Simple.prepare_cancel(&mut refund, Now { wall: moment, ..now }));
+    assert!(refund.cancel.unwrap().body.contains(r#""wcc":"T","cndTrxNo":"V12345678901""#));
 }
 
 /// What the gateway gave goes back whole, or not at all.

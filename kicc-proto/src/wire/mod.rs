@@ -181,3 +181,30 @@ impl fmt::Debug for RequestBuffer {
         f.debug_struct("RequestBuffer").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+
+    /// R23: what is printed of an exchange is its path, its status and its sizes.
+    #[test]
+    fn r23_debug_shows_sizes_alone() {
+        let request = Request::trial("/x.do", &[("x-kicc-authorization", "SECRET")], b"SECRET").unwrap();
+        assert_eq!(format!("{request:?}"), r#"Request { path: "/x.do", body_bytes: 6 }"#);
+        let reply = Reply { status: 200, content_type: Some("text/html"), body: b"SECRET" };
+        assert_eq!(format!("{reply:?}"), "Reply { status: 200, body_bytes: 6 }");
+        let mut buffer = RequestBuffer::new();
+        buffer.path.push_str("SECRET");
+        assert_eq!(format!("{buffer:?}"), "RequestBuffer { .. }");
+    }
+
+    #[test]
+    fn a_trial_has_eight_headers_at_most() {
+        let headers = [("x", "1"); 9];
+        let request = Request::trial("/", &headers[..8], b"").unwrap();
+        assert!(request.headers().eq(headers[..8].iter().copied()));
+        assert!(Request::trial("/", &headers, b"").is_none());
+    }
+}

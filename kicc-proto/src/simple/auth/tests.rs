@@ -228,6 +228,18 @@ fn a_customer_is_registered() {
     let window = read(&user(&Certification::None), body).unwrap();
     assert_eq!((&*window.register_id, window.signed_up), ("REG-9", Some(false)));
     assert_eq!(window.page.as_str(), "https://pay.example/u");
+    for (stated, expected) in [
+        ("true", Some(true)),
+        (r#""true""#, Some(true)),
+        (r#""Y""#, Some(true)),
+        (r#""false""#, Some(false)),
+        (r#""N""#, Some(false)),
+        (r#""?""#, None),
+        ("null", None),
+    ] {
+        let body = body.replace(r#""isSignUpUser":false"#, &format!(r#""isSignUpUser":{stated}"#));
+        assert_eq!(read(&user(&Certification::None), &body).unwrap().signed_up, expected, "{stated}");
+    }
     for (from, to) in [("REG-9", ""), ("AUTH-1", "AUTH-2"), ("REG-9", "a b"), ("https", "http")] {
         assert!(
             matches!(read(&user(&Certification::None), &body.replace(from, to)), Err(CallError::Unclear(_))),
