@@ -1,0 +1,168 @@
+//! Which rows of the transition table were taken, and which ends were told.
+//!
+//! The engine does not say which row it took; its records do. Of the rows that the public table gives for what the
+//! history says has happened, whatever the facts that cannot be seen from outside, one leads from the record before
+//! to the record after.
+
+use std::collections::BTreeSet;
+
+use kicc_proto::{
+    codes::{Class, ResultCode},
+    flow::{
+        Policy,
+        policy::UnlistedCodes,
+        table::{self, Action, Event, Facts, FirstSuccess, Row, Stage, Verb},
+    },
+    journal::record::{Happening, Pending, Record},
+    product::Product,
+};
+
+use super::place::NOT_FOUND;
+
+#[derive(Default)]
+pub struct Coverage {
+    pub rows: BTreeSet<Row>,
+    /// Transitions that fit several rows: these are counted for none.
+    pub ambiguous: BTreeSet<Vec<Row>>,
+    pub outcomes: BTreeSet<String>,
+}
+
+impl Coverage {
+    pub fn transition(&mut self, before: Option<&Record>, after: &Record, policy: &Policy) {
+        let Some(before) = before.filter(|before| before.key == after.key) else { return };
+        let added = (after.history.len() + after.history_dropped as usize)
+            .saturating_sub(before.history.len() + before.history_dropped as usize);
+        let news = &after.history[after.history.len().saturating_sub(added)..];
+        let Some((verb, events)) = news.iter().rev().find_map(|entry| events(&entry.what, before, policy))
+        else {
+            return;
+        };
+        let mut fitting: Vec<Row> = events
+            .into_iter()
+            .flat_map(|event| rows(before, event, verb, policy))
+            .filter(|row| leads(*row, before, after))
+            .collect();
+        fitting.sort_unstable();
+        fitting.dedup();
+        match fitting[..] {
+            [] => {}
+            [row] => drop(self.rows.insert(row)),
+            _ => drop(self.ambiguous.insert(fitting)),
+        }
+    }
+}
+
+/// What may have happened, as the history tells it.
+fn events(what: &Happening, before: &Record, policy: &Policy) -> Option<(Verb, Vec<Event>)> {
+    Some(match what {
+        Happening::Succeeded(verb) => (
+            *verb,
+            match verb {
+                Verb::Approve => vec![Event::Approved, Event::AmountDiffers],
+                Verb::Query => vec![Event::StandsApproved],
+                Verb::NetCancel | Verb::Cancel => {
+                    vec![Event::Voided { card: true }, Event::Voided { card: false }]
+                }
+            },
+        ),
+        Happening::Answered(verb, said) => {
+            let class = ResultCode::new(&said.code).map(|code| policy.codes.class(code)).ok()?;
+            let event = match (verb, class) {
+                (Verb::Query, _) if &*said.code == "0000" => Event::AlreadyVoided,
+                (Verb::Query, _) if &*said.code == NOT_FOUND => {
+                    return Some((*verb, vec![Event::NothingStands, Event::ProvesNothing]));
+                }
+                (Verb::Query, _) => Event::ProvesNothing,
+                (Verb::NetCancel | Verb::Cancel, Class::NothingToVoid) => Event::NothingStands,
+                (Verb::NetCancel | Verb::Cancel, Class::AlreadyVoided) => Event::AlreadyVoided,
+                (Verb::NetCancel, _) => Event::ProvesNothing,
+                (_, Class::IssuerRefusal(_)) => Event::Declined,
+                (_, _) => Event::Unlisted,
+            };
+            (*verb, vec![event])
+        }
+        Happening::Unclear(verb, _) => (*verb, vec![Event::Unknown]),
+        Happening::NotSent(verb, _) => (*verb, vec![Event::NotSent]),
+        Happening::LateSuccess => (Verb::Approve, vec![Event::LateSuccess]),
+        Happening::Held if before.stage == Stage::Undecided => (Verb::Approve, vec![Event::Held]),
+        Happening::NotHeld if before.stage == Stage::Undecided => (Verb::Approve, vec![Event::NotHeld]),
+        Happening::CannotTell if before.stage == Stage::Undecided => (Verb::Approve, vec![Event::CannotTell]),
+        Happening::NotRecorded => (Verb::Approve, vec![Event::NotRecorded]),
+        _ => return None,
+    })
+}
+
+/// The rows of the table, for all facts that cannot be seen from outside.
+fn rows(before: &Record, event: Event, verb: Verb, policy: &Policy) -> impl Iterator<Item = Row> {
+    let product = before.key.product;
+    let query = product == Product::EasyTalk
+        && policy.products.easytalk.as_ref().is_some_and(|settings| settings.status().is_some());
+    let (stage, first_success) = (before.stage, before.rescue.first_success);
+    let (settle_unlisted, confirm) =
+        (policy.unlisted_codes == UnlistedCodes::Settle, policy.confirm_reversal);
+    let ended_approved = matches!(before.ending, Some(kicc_proto::flow::outcome::Ending::Approved));
+    let cancel_unclear = before.rescue.unclear > 0;
+    let stage = if event == Event::NotRecorded { Stage::Undecided } else { stage };
+    (0..16_u8).map(move |bits| {
+        let bit = |n: u8| bits & 1 << n != 0;
+        let facts = Facts {
+            verb,
+            quiet_over: bit(0),
+            in_window: bit(1),
+            may_try_again: bit(2),
+            refund_settles: bit(3),
+            first_success: if event == Event::LateSuccess { FirstSuccess::None } else { first_success },
+            confirm,
+            settle_unlisted,
+            cancel_unclear,
+            has_rescue: product == Product::Simple || query,
+            has_query: query,
+            ended_approved,
+        };
+        table::next(stage, event, &facts)
+    })
+}
+
+fn leads(row: Row, before: &Record, after: &Record) -> bool {
+    use kicc_proto::flow::table::Message;
+    let told = after.rescue.late_success && !before.rescue.late_success;
+    let sent = match after.pending {
+        Pending::Message(verb) => Some(verb),
+        Pending::Backoff(verb) if told => Some(verb),
+        _ => None,
+    };
+    let cancel = after.pending == Pending::Message(Verb::Cancel);
+    let next_cancel = |record: &Record| record.cancel.as_ref().map_or(0, |cancel| cancel.sequence);
+    let grown = next_cancel(after) > next_cancel(before);
+    let parked_reason = after.parked.as_ref().map(|parked| format!("{:?}", parked.why));
+    let reason = |word: &str| parked_reason.as_ref().is_some_and(|why| why.contains(word));
+    let action = match row.action() {
+        // What is told to the holder is left for it to send.
+        Action::Send(Message::Rescue) => matches!(sent, Some(verb) if verb != Verb::Cancel),
+        Action::Send(Message::Cancel) => sent.is_some() || after.stage == Stage::Parked,
+        Action::Send(Message::NextCancel) => cancel && grown,
+        Action::Retry(Message::Rescue) => {
+            matches!(after.pending, Pending::Backoff(verb) if verb != Verb::Cancel)
+        }
+        Action::Retry(_) => after.pending == Pending::Backoff(Verb::Cancel),
+        Action::AfterQuiet(_) => matches!(after.pending, Pending::Quiet(_)),
+        Action::Ask => after.stage == Stage::Undecided && after.rescue.asked == before.rescue.asked,
+        Action::AskAgain => after.rescue.asked > before.rescue.asked,
+        Action::Close(_) => after.stage == Stage::Closed,
+        Action::Park => after.stage == Stage::Parked,
+        Action::Note => after.stage == before.stage,
+    };
+    let why = match row {
+        Row::VoidingStandsExhausted => reason("StillStands"),
+        Row::SettlingNothingOutside | Row::ReversingNothingOutside | Row::VoidingNothingOutside => {
+            reason("OutsideProofWindow")
+        }
+        Row::ReversingNothingExhausted | Row::VoidingExhausted => {
+            !reason("OutsideProofWindow") && !reason("StillStands")
+        }
+        _ => true,
+    };
+    let stage =
+        row.next() == after.stage || after.stage == Stage::Parked && !matches!(row.action(), Action::Park);
+    action && why && stage
+}

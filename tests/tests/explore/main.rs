@@ -1,0 +1,109 @@
+//! The real engine against everything that can go wrong around it, exhaustively; and machines that break a rule each,
+//! to see that the search would find them.
+//!
+//! Explored are all orders of what can happen to one sale, or to one refund of it, with at most so many *departures*
+//! from the good: a write that fails or is not known, a request or an answer that is lost, late, cut, somebody else's
+//! or another than expected, a crash, a stop with or without another taking over, a merchant that does not hold it or
+//! cannot tell, a night overslept, a backup restored, a person. In which order two workers move costs nothing, and
+//! neither does when a late commit lands. The bound is on departures alone: from the last one on, a measure of
+//! messages that may still be sent and steps to them falls with every act, so that every run ends by itself. Two
+//! departures meet everywhere; three are the most that a single sale is likely to see.
+//!
+//! A state is what decides the future: the records without history and moments, the gateway's books, what is on its
+//! way, and what each worker has in hand; counted where something can go on in more than one way.
+//!
+//! `cargo test -p kicc-testkit --test explore` has two departures. The long run:
+//! `KICC_EXPLORE=3 cargo test --release -p kicc-testkit --test explore keeps -- --nocapture`.
+//! `KICC_EXPLORE_DIAGRAMS=1` prints the known-bad machines' counterexamples as sequence diagrams.
+//!
+//! What is assumed of the gateway, beside the assumption behind the quiet period: it does not do what it is asked and
+//! refuse it where nothing but its word is to be had (`may_lie`); one that says `0000` for *nothing to void* does not
+//! forget approvals (`van.rs`).
+
+mod acts;
+mod coverage;
+mod driver;
+mod glance;
+mod judge;
+mod machines;
+mod place;
+mod search;
+mod van;
+mod world;
+
+use std::time::Instant;
+
+use kicc_proto::{flow::table::Row, product::Product};
+
+use machines::Machine;
+use search::{Counterexample, search};
+
+/// How many departures from the good a run may have, where nothing else is said.
+const DEPARTURES: u8 = 2;
+
+fn departures() -> u8 {
+    let text = std::env::var("KICC_EXPLORE").ok();
+    text.map_or(DEPARTURES, |text| text.parse().expect("KICC_EXPLORE is a number of departures"))
+}
+
+fn explore(product: Product) {
+    let (began, departures) = (Instant::now(), departures());
+    let found = search(&place::places(product), Machine::Real, departures);
+    if let Some(Counterexample { broken, diagram, .. }) = &found.counterexample {
+        panic!("{}: {broken}\n{}", product.as_str(), diagram.join("\n"));
+    }
+    println!(
+        "{}: {} states, {} transitions, {} ends, {} choices deep, at most {departures} departures, 0 violations, {:.1} s",
+        product.as_str(),
+        found.states,
+        found.transitions,
+        found.ends,
+        found.levels.len(),
+        began.elapsed().as_secs_f32(),
+    );
+    let missed: Vec<_> = Row::ALL.iter().filter(|row| !found.coverage.rows.contains(row)).collect();
+    println!(
+        "{}: {} of {} rows; not {missed:?}",
+        product.as_str(),
+        found.coverage.rows.len(),
+        Row::ALL.len()
+    );
+    println!("{}: ambiguous {:?}", product.as_str(), found.coverage.ambiguous);
+    println!("{}: ends {:?}", product.as_str(), found.coverage.outcomes);
+}
+
+#[test]
+fn simple_payment_keeps_every_rule() {
+    explore(Product::Simple);
+}
+
+#[test]
+fn easytalk_pay_keeps_every_rule() {
+    explore(Product::EasyTalk);
+}
+
+/// The proof can fail. No deeper than the real machine is explored anyway, so that nothing is found which is no fault
+/// of the machine.
+#[test]
+fn every_known_bad_machine_is_found() {
+    let mut missed = Vec::new();
+    for machine in Machine::BAD {
+        for product in machine.products() {
+            let result =
+                (1..=DEPARTURES).find_map(|n| search(&machine.places(*product), *machine, n).counterexample);
+            if let Some(Counterexample { broken, length, departures, diagram }) = result {
+                let (product, lines) = (product.as_str(), diagram.len() - 1);
+                println!(
+                    "{machine:?} {} | {product} | {length} choices, {departures} departures, {lines} lines | {broken}",
+                    machine.what()
+                );
+                if std::env::var_os("KICC_EXPLORE_DIAGRAMS").is_some() {
+                    println!("{}", diagram.join("\n"));
+                }
+            } else {
+                missed.push((machine, product));
+            }
+        }
+    }
+    assert!(missed.is_empty(), "{missed:?}");
+}
