@@ -241,13 +241,12 @@ impl Hand {
         let (open, token) = match stop {
             Stop::Settle(settle) => (Open::of_settle(&settle, inner.clock.now()), settle.token()),
             Stop::Wait(wait) => (Open::of_wait(&wait, inner.clock.now()), wait.token()),
-            Stop::Done(done) => {
-                return match Concluded::of(done) {
-                    Concluded::Ended(end) => Stopped::Progress(inner.ended(end)),
-                    Concluded::Refused(error) => Stopped::Refused(error),
-                    Concluded::Elsewhere { key, repeat } => Stopped::Elsewhere { key, repeat },
-                };
-            }
+            Stop::Done(done) => match Concluded::of(done) {
+                Concluded::Ended(end) => return Stopped::Progress(inner.ended(end)),
+                Concluded::Refused(error) => return Stopped::Refused(error),
+                Concluded::Elsewhere { key, repeat } => return Stopped::Elsewhere { key, repeat },
+                Concluded::NotKnown { open, token } => (*open, token),
+            },
         };
         if inner.is_closing() {
             lock(&inner.left_open).push(open.key.clone());

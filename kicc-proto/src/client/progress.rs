@@ -119,6 +119,13 @@ pub enum Concluded {
     },
     /// Nothing was sent.
     Refused(Error),
+    /// Nothing was sent, and the journal has not said whether it holds the row: it counts as open (R2).
+    NotKnown {
+        /// Where it stands.
+        open: Box<Open>,
+        /// The token of its lease, which is to be given back.
+        token: u64,
+    },
 }
 
 impl Concluded {
@@ -131,6 +138,9 @@ impl Concluded {
             Ended::Verdict(verdict) => Concluded::Ended(End { verdict, record, revision, repeat: false }),
             Ended::Known(row) => Concluded::Elsewhere { key: row.key, repeat: true },
             Ended::TakenOver(key) => Concluded::Elsewhere { key: *key, repeat: false },
+            Ended::NotKnown { record, token } => {
+                Concluded::NotKnown { open: Box::new(Open::unsettled(record)), token }
+            }
             Ended::OtherData => Concluded::Refused(Error::OtherData),
             Ended::UsedBefore => Concluded::Refused(Error::UsedBefore),
             Ended::AuthorisationInUse(key) => {
@@ -200,6 +210,17 @@ impl Open {
             until: now.wall,
             provisional: None,
             record: Box::new(settle.record().clone()),
+        }
+    }
+
+    /// Of an attempt of which nobody knows whether it is in the journal; what could be sent for it has its end by then.
+    fn unsettled(record: Box<Record>) -> Self {
+        Open {
+            key: record.key.clone(),
+            reason: OpenReason::Journal,
+            until: record.rescue.last_deadline,
+            provisional: None,
+            record,
         }
     }
 

@@ -96,6 +96,12 @@ impl Life {
         }
     }
 
+    /// When the answer to the message that is written down is given up, at the latest.
+    pub fn answer_by(&self) -> Deadline {
+        let answer = self.policy.answer_timeout;
+        Deadline { mono: self.permit.mono + answer, wall: self.permit.wall + answer }
+    }
+
     /// Whether the time in which anything is tried without a person is over (R14, R19).
     pub fn horizon_passed(&self, now: Now) -> bool {
         self.horizon.passed(now)
@@ -306,7 +312,8 @@ impl Life {
         if room == 0 { pause } else { pause.min(Millis(room)) }
     }
 
-    fn refund_settles(&self, now: Now) -> bool {
+    /// Whether a message may tell now what became of a refund that was not answered (R16).
+    pub fn refund_settles(&self, now: Now) -> bool {
         self.rules().refund_settles(&self.record, &self.policy, now)
     }
 
@@ -428,9 +435,13 @@ impl Life {
             (Row::RefundLostForPerson, _) => OperatorReason::RefundUnknown,
             (Row::RefundExhausted, _) if !self.refund_settles(now) => OperatorReason::RefundUnknown,
             (Row::RefundUnproven, Some(said)) => OperatorReason::CancelRefused(said.clone()),
-            (Row::SettlingNothingOutside | Row::ReversingNothingOutside | Row::VoidingNothingOutside, _) => {
-                OperatorReason::OutsideProofWindow
-            }
+            (
+                Row::SettlingNothingOutside
+                | Row::ReversingNothingOutside
+                | Row::VoidingNothingOutside
+                | Row::RefundNothingOutside,
+                _,
+            ) => OperatorReason::OutsideProofWindow,
             (Row::ReversingVoidedUnconfirmed, _) => OperatorReason::Unconfirmed,
             (Row::VoidingExhausted, said) if self.rescue().is_none() && rescue.unclear == 0 => {
                 said.clone().map_or(OperatorReason::Unanswered, OperatorReason::CancelRefused)

@@ -168,6 +168,14 @@ pub enum Ended {
     AuthorisationInUse(Box<Key>),
     /// Another worker has it now.
     TakenOver(Box<Key>),
+    /// It is not known whether its first row is stored, and it is too late to send: this drive has sent nothing and
+    /// has no outcome to tell. Whoever finds the row there goes on with it (R2, R22).
+    NotKnown {
+        /// What the row holds, if it is there.
+        record: Box<Record>,
+        /// Its token; the lease under it is to be given back.
+        token: u64,
+    },
 }
 
 impl Done {

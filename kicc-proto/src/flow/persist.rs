@@ -7,7 +7,7 @@ use super::{
     life::Life,
     outcome::{OperatorReason, Outcome, RefundOutcome, Verdict},
     resume,
-    settle::Settle,
+    settle::{AskBooks, Settle},
     table::{Action, Event, Stage, Verb},
     transmit::Transmit,
     wait::{Resume, Wait, WaitReason},
@@ -46,6 +46,7 @@ pub(super) enum Then {
     AskAgain {
         until: Mono,
     },
+    AskBooks,
     Done,
     /// The row is somebody else's; we only told them what we saw (R9).
     Leave,
@@ -140,6 +141,7 @@ impl Persist {
             Then::AskAgain { until } => {
                 Step::Wait(Wait::new(self.life, WaitReason::Merchant, until, Resume::Ask))
             }
+            Then::AskBooks => Step::AskBooks(AskBooks { life: self.life }),
             Then::Done => Done::of(self.life.record, self.life.revision),
             Then::Leave => Done::because(Ended::TakenOver(Box::new(self.life.record.key.clone()))),
         }
@@ -151,12 +153,8 @@ impl Persist {
             // The earlier write of the same row is still not known.
             return self.again(now);
         }
-        let never = match self.expect {
-            Expect::Absent => Some(NotSent::NotRecorded),
-            Expect::Revision(_) => None,
-        };
-        if let Some(why) = never {
-            return never_recorded(self.life.record.kind, why);
+        if self.expect == Expect::Absent {
+            return never_recorded(self.life.record.kind);
         }
         let ours = !matches!(self.then, Then::Leave);
         if ours && self.life.record.stage == Stage::Undecided && self.life.unrecorded_success {
@@ -173,9 +171,10 @@ impl Persist {
     }
 
     fn again(mut self, now: Now) -> Step {
-        if self.expect == Expect::Absent && self.life.permit.passed(now) {
-            // Whatever the journal holds, this process will not send it any more: recovery finds it, if it is there.
-            return never_recorded(self.life.record.kind, NotSent::NotRecorded);
+        // Once `send_by` has passed, the same write still decides: what it stores is closed by the next one, unsent.
+        if self.expect == Expect::Absent && self.life.answer_by().passed(now) {
+            let Life { record, token, .. } = *self.life;
+            return Done::because(Ended::NotKnown { record: Box::new(record), token });
         }
         self.tries += 1;
         let pause = Millis(50 << self.tries.min(6)).min(self.life.policy.backoff_cap);
@@ -276,7 +275,8 @@ fn leave(mut life: Box<Life>, lease_until: UnixMillis, now: Now) -> Step {
     Step::Persist(Persist::new(life, expect, Then::Leave, now))
 }
 
-fn never_recorded(kind: Kind, why: NotSent) -> Step {
+fn never_recorded(kind: Kind) -> Step {
+    let why = NotSent::NotRecorded;
     Done::because(Ended::Verdict(match kind {
         Kind::Approval => Verdict::Approval(Outcome::NeverSent(why)),
         Kind::Refund => Verdict::Refund(RefundOutcome::NotAttempted(why)),

@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use super::{
     Driver,
     life::Life,
-    outcome::Resolution,
+    outcome::{OperatorReason, Resolution},
     persist::{Persist, Then},
     resume,
     said::Unclear,
@@ -34,6 +34,13 @@ pub enum PersonError {
         /// From when on.
         after: UnixMillis,
     },
+    /// A refund whose cancel was not answered, and no message may tell what became of it. Another cancel would tell
+    /// nothing of the first (R16), so [`resolve`] is what is left: if the customer is still charged, a new refund can
+    /// follow it.
+    #[error(
+        "what became of the refund is not known, and no message can settle it: look it up at KICC, then resolve it"
+    )]
+    NothingSettles,
     /// It cannot be read.
     #[error(transparent)]
     Record(#[from] RecordError),
@@ -63,13 +70,19 @@ pub fn resolve(
     Ok(Persist::next(life, Then::Done, now))
 }
 
-/// A person wants it tried again, with a new budget and horizon (R20). The row must have been claimed.
+/// A person wants it tried again, with a new budget and horizon (R20). What a restored journal does not know is put to
+/// the merchant's books first (R24). The row must have been claimed.
 ///
 /// # Errors
 /// [`PersonError`].
 pub fn retry(row: Row, merchant: &Merchant, driver: &Driver, now: Now) -> Result<Persist, PersonError> {
+    let suspect = row.suspect;
     let mut life = parked(row, merchant, driver, now)?;
-    let from = match life.record.parked.take().map(|parked| parked.from) {
+    let (why, from) = life.record.parked.take().map(|parked| (parked.why, parked.from)).unzip();
+    let unanswered = suspect || life.record.rescue.unclear > 0;
+    let from = match from {
+        // A cancel that was not answered is settled, and not sent again (R16).
+        Some(Stage::Refunding) if unanswered => Stage::RefundUnknown,
         // Its approval may have been sent, and is not sent again (R4).
         Some(Stage::Intent) | None => {
             life.record.why.get_or_insert(Why::Unclear(Unclear::Exchange(MaybeSent::Lost)));
@@ -77,22 +90,39 @@ pub fn retry(row: Row, merchant: &Merchant, driver: &Driver, now: Now) -> Result
         }
         Some(from) => from,
     };
+    if from == Stage::RefundUnknown && !life.refund_settles(now) {
+        return Err(PersonError::NothingSettles);
+    }
+    // Of all but an undecided approval the books are only ever asked because the journal was restored (R24).
+    let behind = matches!(why, Some(OperatorReason::JournalBehindBooks | OperatorReason::AcceptCannotTell));
+    let ask_books = from != Stage::Undecided && (suspect || behind);
+    if ask_books {
+        resume::answers_are_missing(&mut life);
+    }
     life.record.note(now.wall, Happening::Retried);
     life.record.stage = from;
-    life.record.pending = match from {
-        Stage::Undecided => Pending::Nothing,
-        // The cancel that is recorded, under its number (R16).
-        Stage::Refunding => Pending::Backoff(Verb::Cancel),
-        // Without a rescue message the recorded cancel, if there is one, under its number.
-        _ => Pending::Backoff(life.rescue().unwrap_or(Verb::Cancel)),
-    };
     life.record.rescue.asked = 0;
     life.restart(now);
     let then = match from {
         Stage::Undecided => Then::Ask,
+        _ if ask_books => Then::AskBooks,
         _ => Then::Wait { reason: WaitReason::Backoff, until: now.mono },
     };
+    life.record.pending = match then {
+        Then::Wait { .. } => first_message(&life),
+        _ => Pending::Nothing,
+    };
     Ok(Persist::next(life, then, now))
+}
+
+/// What a record that is tried again begins with.
+pub(super) fn first_message(life: &Life) -> Pending {
+    match life.record.stage {
+        // The cancel that is recorded, under its number: it was answered, with what proves nothing (R15, R16).
+        Stage::Refunding => Pending::Backoff(Verb::Cancel),
+        // Without a rescue message the recorded cancel, if there is one, under its number.
+        _ => Pending::Backoff(life.rescue().unwrap_or(Verb::Cancel)),
+    }
 }
 
 fn parked(row: Row, merchant: &Merchant, driver: &Driver, now: Now) -> Result<Box<Life>, PersonError> {

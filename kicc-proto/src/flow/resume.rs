@@ -50,11 +50,15 @@ pub(super) fn go_on(row: Row, record: Record, driver: &Driver, now: Now) -> Step
     life.lease_until = row.lease_until;
     life.record.note(now.wall, Happening::Resumed(life.holder.clone()));
     if row.suspect && life.record.stage != Stage::Undecided {
-        // What was sent after the backup was made is not in it, and nobody here knows its answer.
-        life.record.rescue.unclear = life.record.rescue.unclear.max(1);
+        answers_are_missing(&mut life);
         return Step::AskBooks(AskBooks { life });
     }
     obligation(life, now)
+}
+
+/// What was sent after the backup was made is not in it, and nobody here knows its answer (R24).
+pub(super) fn answers_are_missing(life: &mut Life) {
+    life.record.rescue.unclear = life.record.rescue.unclear.max(1);
 }
 
 /// What a record asks for, as it stands.
@@ -69,7 +73,8 @@ pub(super) fn obligation(life: Box<Life>, now: Now) -> Step {
             let until = now.mono + life.policy.backoff(rescue.sent, rescue.unsent);
             Step::Wait(Wait::new(life, WaitReason::Backoff, until, Resume::Pending))
         }
-        Pending::Quiet(_) | Pending::Nothing => {
+        Pending::Nothing => Step::AskBooks(AskBooks { life }),
+        Pending::Quiet(_) => {
             let until = life.quiet_end;
             Step::Wait(Wait::new(life, WaitReason::Quiet, until, Resume::Pending))
         }

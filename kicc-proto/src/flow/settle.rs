@@ -8,14 +8,14 @@ use super::{
     life::Life,
     outcome::OperatorReason,
     persist::{Persist, Then},
-    resume,
+    person, resume,
     table::{Event, Verb},
     wait::{Resume, Wait, WaitReason},
 };
 use crate::{
     journal::{
         Key,
-        record::{Happening, Record},
+        record::{Happening, Pending, Record},
     },
     time::Now,
     values::Amount,
@@ -118,6 +118,9 @@ impl AskBooks {
     /// The books hold nothing: the record is as good as any.
     pub fn not_held(mut self, now: Now) -> Step {
         self.life.record.note(now.wall, Happening::NotHeld);
+        if self.life.record.pending == Pending::Nothing {
+            self.life.record.pending = person::first_message(&self.life);
+        }
         resume::obligation(self.life, now)
     }
 

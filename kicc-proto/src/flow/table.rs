@@ -307,6 +307,7 @@ rows! {
 
     RefundSettled: RefundUnknown, "voided, or voided before" => Closed, Close(End::Refunded);
     RefundNothing: RefundUnknown, "nothing stands, after the quiet period and inside the proof window" => Closed, Close(End::Refunded);
+    RefundNothingOutside: RefundUnknown, "nothing stands, outside the proof window (R13b)" => Parked, Park;
     RefundNothingEarly: RefundUnknown, "nothing stands, inside the quiet period" => RefundUnknown, AfterQuiet(Rescue);
     RefundStandsEarly: RefundUnknown, "a query shows it standing, inside the quiet period" => RefundUnknown, AfterQuiet(Rescue);
     RefundStands: RefundUnknown, "a query shows it standing, after the quiet period" => Refunding, Send(NextCancel);
@@ -323,6 +324,10 @@ rows! {
 /// The row that applies. Total: an event that a stage cannot meet is taken as its *nothing proved*.
 #[must_use]
 pub fn next(stage: Stage, event: Event, facts: &Facts) -> Row {
+    let event = match event {
+        Event::Voided { card: false } if may_have_voided_nothing(facts) => Event::NothingStands,
+        event => event,
+    };
     match stage {
         Stage::Intent => intent(event, facts),
         Stage::Settling => settling(event, facts),
@@ -342,6 +347,12 @@ pub fn next(stage: Stage, event: Event, facts: &Facts) -> Row {
         }
         Stage::Closed => Row::ClosedOther,
     }
+}
+
+/// A net-cancel's success that names no card may say that there was nothing to void, which outside the proof window
+/// proves nothing (R13b), unless one before it has named a card.
+fn may_have_voided_nothing(facts: &Facts) -> bool {
+    facts.verb == Verb::NetCancel && !facts.in_window && facts.first_success != FirstSuccess::WithCard
 }
 
 fn intent(event: Event, facts: &Facts) -> Row {
@@ -380,9 +391,9 @@ fn reversing(event: Event, facts: &Facts) -> Row {
         Event::Voided { .. } => Row::ReversingVoidedUnconfirmed,
         Event::AlreadyVoided => Row::ReversingAlready,
         Event::NothingStands if !facts.quiet_over && again => Row::ReversingNothingEarly,
+        Event::NothingStands if !facts.in_window => Row::ReversingNothingOutside,
         Event::NothingStands if !facts.quiet_over => Row::ReversingNothingExhausted,
-        Event::NothingStands if facts.in_window => Row::ReversingNothing,
-        Event::NothingStands => Row::ReversingNothingOutside,
+        Event::NothingStands => Row::ReversingNothing,
         Event::ProvesNothing if facts.quiet_over && facts.first_success == FirstSuccess::WithCard => {
             Row::ReversingConfirmedByAny
         }
@@ -417,7 +428,9 @@ fn voiding(event: Event, facts: &Facts) -> Row {
         _ if cancel && facts.has_rescue => Row::VoidingCancelUnclear,
         _ if cancel => Row::VoidingExhausted,
         Event::NothingStands if facts.quiet_over && facts.in_window => Row::VoidingNothing,
-        Event::NothingStands if facts.quiet_over => Row::VoidingNothingOutside,
+        Event::NothingStands if facts.quiet_over || !facts.may_try_again && !facts.in_window => {
+            Row::VoidingNothingOutside
+        }
         Event::StandsApproved if facts.quiet_over => Row::VoidingStands,
         _ if !facts.has_rescue => Row::VoidingExhausted,
         Event::NothingStands if facts.may_try_again => Row::VoidingNothingEarly,
@@ -450,6 +463,7 @@ fn refund_unknown(event: Event, facts: &Facts) -> Row {
         Event::Voided { .. } | Event::AlreadyVoided => Row::RefundSettled,
         Event::NothingStands if facts.quiet_over && facts.in_window => Row::RefundNothing,
         Event::NothingStands if !facts.quiet_over && again => Row::RefundNothingEarly,
+        Event::NothingStands if !facts.in_window => Row::RefundNothingOutside,
         Event::StandsApproved if facts.quiet_over && again => Row::RefundStands,
         Event::StandsApproved if again => Row::RefundStandsEarly,
         _ if again => Row::RefundAgain,

@@ -98,9 +98,7 @@ impl Transmit {
             return Err(self.life.not_sent(verb, NotSent::Signing, now));
         }
         self.life.sent_at = now.mono;
-        let answer = self.life.policy.answer_timeout;
-        let deadline =
-            Deadline { mono: self.life.permit.mono + answer, wall: self.life.permit.wall + answer };
+        let deadline = self.life.answer_by();
         let request = buffer.request();
         Ok((request, InFlight { life: self.life, verb, deadline }))
     }

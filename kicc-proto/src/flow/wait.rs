@@ -9,7 +9,7 @@ use super::{
     persist::Persist,
     policy::ReportReversal,
     settle::{AskBooks, Settle},
-    table::{FirstSuccess, Stage, Verb},
+    table::{FirstSuccess, Stage},
 };
 use crate::{
     journal::{
@@ -133,10 +133,7 @@ impl Wait {
             Held::Life(life, Resume::AskBooks) => Step::AskBooks(AskBooks { life }),
             Held::Life(life, Resume::Pending) => match life.record.pending {
                 Pending::Backoff(verb) | Pending::Quiet(verb) | Pending::Message(verb) => life.due(verb, now),
-                Pending::Nothing => {
-                    let verb = life.rescue().unwrap_or(Verb::Query);
-                    life.due(verb, now)
-                }
+                Pending::Nothing => Step::AskBooks(AskBooks { life }),
             },
         }
     }

@@ -98,7 +98,8 @@ fn is_zero(n: &u32) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pending {
-    /// Nothing.
+    /// Nothing. While it is open the merchant's books decide: of an approval (R19), else, after a backup was restored,
+    /// whether they hold what the record does not know (R24).
     Nothing,
     /// This message may be on its way.
     Message(Verb),

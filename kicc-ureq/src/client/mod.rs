@@ -317,6 +317,10 @@ impl Inner {
             Stop::Done(done) => match Concluded::of(done) {
                 Concluded::Ended(end) => Ok(Progress::Settled(Box::new(self.settled(end)))),
                 Concluded::Refused(error) => Err(error),
+                Concluded::NotKnown { open, token } => {
+                    let _ = self.journal.release(&open.key, token);
+                    Ok(Progress::Open(open))
+                }
                 Concluded::Elsewhere { key, repeat: true } => self.follow(&key, end, true),
                 Concluded::Elsewhere { key, repeat: false } => {
                     self.follow(&key, end, false).map_err(|error| Error::out_of_sight(&key, &error))

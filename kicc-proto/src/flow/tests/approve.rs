@@ -86,21 +86,43 @@ fn r2_not_known_is_settled_by_the_same_write() {
     }
 }
 
-/// R2, R4: a journal that does not answer until `send_by`: it is not sent, also not later.
+/// R2, R22: a journal that answers only after `send_by`: what it stored is closed unsent by the next write, and that end
+/// is told.
 #[test]
-fn r2_not_known_for_too_long_is_never_sent() {
-    let mut scene = Scene::new();
-    scene.faults.extend([Some(Fault::WriteLost); 60]);
-    let mut step = scene.begin();
-    while !matches!(step, Step::Done(_)) {
-        step = match step {
-            Step::Persist(persist) => scene.write(persist),
-            Step::Wait(wait) => scene.wake(wait),
-            other => panic!("{other:?}"),
-        };
+fn r2_not_known_until_too_late_is_closed_unsent() {
+    for fault in [Fault::AnswerLost, Fault::WriteLost] {
+        let mut scene = Scene::new();
+        scene.faults.extend([Some(fault); 11]);
+        let (begun, step) = (scene.now.mono, scene.begin());
+        let step = scene.unanswered(step);
+        assert_eq!(outcome(step), Outcome::NeverSent(NotSent::PermitLapsed), "{fault:?}");
+        assert!(scene.now.mono >= begun + scene.policy().send_by, "or this test proves nothing");
+        assert_eq!((scene.record().stage, scene.rows[&key_of(NUMBER)].revision), (Stage::Closed, 2));
+        assert!(scene.sent.is_empty());
     }
-    assert_eq!(outcome(step), Outcome::NeverSent(NotSent::NotRecorded));
-    assert!(scene.sent.is_empty());
+}
+
+/// R2, R4, R22: a journal that does not answer at all: nothing is sent, and no outcome is told, since whoever finds the
+/// row there tells another.
+#[test]
+fn r2_what_may_be_recorded_is_not_told_as_never_sent() {
+    for (fault, is_there) in [(Fault::AnswerLost, true), (Fault::WriteLost, false)] {
+        let mut scene = Scene::new();
+        scene.faults.extend([Some(fault); 60]);
+        let (begun, step) = (scene.now.mono, scene.begin());
+        let Ended::NotKnown { record, token } = ended(scene.unanswered(step)) else { panic!("{fault:?}") };
+        assert_eq!((record.key, token), (key_of(NUMBER), 1));
+        let longest = scene.policy().exchange().0;
+        assert!(scene.now.mono.0 - begun.0 <= longest, "the caller waits no longer than for an answer");
+        assert!(scene.sent.is_empty());
+        scene.faults.clear();
+        if is_there {
+            let step = scene.resume();
+            assert!(matches!(outcome(scene.play(step, &[code(ALREADY)])), Outcome::Reversed(_)));
+        } else {
+            assert!(scene.rows.is_empty());
+        }
+    }
 }
 
 /// R2: the row that conflicts is not ours if another has taken it meanwhile.

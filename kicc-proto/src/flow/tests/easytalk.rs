@@ -7,7 +7,8 @@ use crate::{
     codes::ResultCode,
     easytalk::{Settings, StatusQuery},
     flow::{
-        Charged, Ended, Opening, OperatorReason, Outcome, Policy, RefundOutcome, Step, WaitReason,
+        Charged, Ended, Opening, OperatorReason, Outcome, PersonError, Policy, RefundOutcome, Step,
+        WaitReason,
         approval::AmountStated,
         said::Unclear,
         table::{Stage, Verb},
@@ -580,24 +581,38 @@ fn r16_without_a_status_query_a_refund_needs_a_person() {
     assert!(matches!(ended, RefundOutcome::Refused(_)));
 }
 
-/// R16: a refund whose first cancel may have been sent keeps it, also past its day: no fresh number takes its place.
+/// R16: a refund whose cancel may have been sent is not sent again by a person's retry, on its day or the next; once
+/// there is a query, that is asked.
 #[test]
-fn r16_a_refund_that_may_have_been_sent_keeps_its_cancel() {
+fn r16_a_refund_that_may_have_been_sent_is_asked_about_or_resolved() {
     let (mut scene, original) = approval(without_query(|_| {}));
     let step = scene.refund(&original);
     drop(scene.play(step, &[In::Timeout]));
     let key = refund_key(&scene);
     let row = scene.claim(&key);
-    scene.later(24 * 3_600_000);
+    for _ in 0..2 {
+        let refused = crate::flow::retry(row.clone(), &scene.merchant, &scene.driver, scene.now).unwrap_err();
+        assert_eq!(refused, PersonError::NothingSettles);
+        scene.later(24 * 3_600_000);
+    }
+    let configured = Scene::easytalk(settings(), |_| {}).driver;
+    scene.driver = configured;
     let step = Step::Persist(crate::flow::retry(row, &scene.merchant, &scene.driver, scene.now).unwrap());
-    let step = scene.play(step, &[]);
-    drop(match step {
-        Step::Wait(wait) => {
-            let step = scene.wake(wait);
-            scene.play(step, &[])
-        }
-        step => step,
-    });
+    assert_eq!(refund_outcome(scene.play(step, &[gone()])), RefundOutcome::Refunded);
+    assert_eq!(scene.verbs(), [Verb::Cancel, Verb::Query]);
+}
+
+/// R15, R16: a cancel that was answered is sent again as it was, also past its day: no fresh number takes its place.
+#[test]
+fn r16_a_refund_that_was_sent_keeps_its_cancel() {
+    let (mut scene, original) = approval(without_query(|_| {}));
+    let step = scene.refund(&original);
+    drop(scene.play(step, &[refused(UNLISTED)]));
+    let key = refund_key(&scene);
+    scene.later(24 * 3_600_000);
+    let row = scene.claim(&key);
+    let step = Step::Persist(crate::flow::retry(row, &scene.merchant, &scene.driver, scene.now).unwrap());
+    drop(scene.play(step, &[In::Timeout]));
     let [first, again] = &scene.sent[..] else { panic!("{:?}", scene.verbs()) };
     assert_eq!(first.body, again.body);
 }

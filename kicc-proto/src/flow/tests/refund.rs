@@ -3,7 +3,7 @@
 use super::scenario::*;
 use crate::{
     flow::{
-        Charged, Ended, Opening, OperatorReason, Outcome, RefundError, RefundOutcome, Step,
+        Charged, Ended, Opening, OperatorReason, Outcome, PersonError, RefundError, RefundOutcome, Step,
         outcome::Resolution,
         policy::SettlesRefund,
         refund,
@@ -16,6 +16,7 @@ use crate::{
     simple,
     time::Millis,
     values::{Instalment, KstDateTime},
+    wire::NotSent,
 };
 
 /// A scene with an approval that the merchant holds, and that approval's record.
@@ -92,6 +93,29 @@ fn r16_not_sent_is_not_attempted() {
     assert!(scene.sent.is_empty());
 }
 
+/// R2, R16, R22: whether its row is there is not known: it is not told as never attempted, since whoever finds the row
+/// goes on with the refund; found in time, the row is closed first.
+#[test]
+fn r2_a_refund_that_may_be_recorded_is_not_told_as_never_attempted() {
+    let (mut scene, original) = approval(|_| {});
+    scene.faults.extend([Some(Fault::AnswerLost); 60]);
+    let step = scene.refund(&original);
+    assert!(matches!(ended(scene.unanswered(step)), Ended::NotKnown { .. }));
+    assert!(scene.sent.is_empty());
+    scene.faults.clear();
+    let step = scene.resume_key(&refund_key(&scene)).unwrap();
+    assert_eq!(refund_outcome(scene.play(step, &[voided()])), RefundOutcome::Refunded);
+
+    let (mut scene, original) = approval(|_| {});
+    scene.faults.extend([Some(Fault::AnswerLost); 11]);
+    let step = scene.refund(&original);
+    let ended = refund_outcome(scene.unanswered(step));
+    assert_eq!(ended, RefundOutcome::NotAttempted(NotSent::PermitLapsed));
+    let row = &scene.rows[&refund_key(&scene)];
+    assert_eq!((row.standing, row.live), (crate::journal::Standing::Closed, false));
+    assert!(scene.sent.is_empty());
+}
+
 /// R16: unanswered on the approval's own day: net-cancelled with the approval's recorded data.
 #[test]
 fn r16_unanswered_on_its_own_day_is_net_cancelled() {
@@ -160,17 +184,29 @@ fn r16_midnight_ends_what_a_net_cancel_settles() {
     }
 }
 
-/// R13b, R16: a gateway need not remember an approval of days ago: *nothing to void* then proves no refund.
+/// R13b, R16: a gateway need not remember an approval of days ago: *nothing to void*, and a net-cancel's success that
+/// names no card, then prove no refund. A cancel's success does, at any time.
 #[test]
 fn r13_nothing_to_void_proves_no_refund_of_days_ago() {
-    let (mut scene, original) = approval(|policy| {
-        policy.net_cancel_settles_refund = SettlesRefund::Always;
-        policy.rescue_attempts = 3;
-    });
-    scene.later(3 * 24 * 3_600_000);
-    let step = scene.refund(&original);
-    let step = scene.play(step, &[In::Timeout, code(NOTHING), code(NOTHING), code(NOTHING)]);
-    assert!(matches!(refund_outcome(step), RefundOutcome::NeedsOperator { charged: Charged::Unknown, .. }));
+    for (answers, refunded) in [
+        (&[In::Timeout, code(NOTHING), code(NOTHING)][..], false),
+        (&[In::Timeout, code("0000"), code("0000")], false),
+        (&[In::Timeout, voided()], true),
+        (&[code("0000")], true),
+    ] {
+        let (mut scene, original) =
+            approval(|policy| policy.net_cancel_settles_refund = SettlesRefund::Always);
+        scene.later(3 * 24 * 3_600_000);
+        let step = scene.refund(&original);
+        match refund_outcome(scene.play(step, answers)) {
+            RefundOutcome::Refunded => assert!(refunded, "{answers:?}"),
+            RefundOutcome::NeedsOperator { why, charged, .. } => {
+                assert!(!refunded, "{answers:?}");
+                assert_eq!((why, charged), (OperatorReason::OutsideProofWindow, Charged::Unknown));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
 }
 
 /// R15: an answer that proves nothing: charged, a person must look; a retry sends the same cancel.
@@ -200,14 +236,65 @@ fn r16_a_repeated_cancel_tells_nothing_of_the_first() {
         let (mut scene, original) =
             approval(|policy| policy.net_cancel_settles_refund = SettlesRefund::Never);
         let step = scene.refund(&original);
-        drop(scene.play(step, &[In::Timeout]));
+        drop(scene.play(step, &[code(UNLISTED)]));
         let key = refund_key(&scene);
         let row = scene.claim(&key);
         let step = Step::Persist(crate::flow::retry(row, &scene.merchant, &scene.driver, scene.now).unwrap());
-        let ended = refund_outcome(scene.play(step, &[again]));
+        // It waits to be sent again, in a journal that was then restored: it may have been sent since (R24).
+        drop(scene.play(step, &[]));
+        scene.rows.get_mut(&key).unwrap().suspect = true;
+        let step = scene.resume_key(&key).unwrap();
+        let ended = refund_outcome(scene.play(step, &[In::NotHeld, again]));
         assert!(matches!(ended, RefundOutcome::NeedsOperator { charged: Charged::Unknown, .. }), "{ended:?}");
         assert_eq!(scene.verbs(), [Verb::Cancel, Verb::Cancel]);
+        assert_eq!(scene.sent[0].body, scene.sent[1].body);
     }
+}
+
+/// R16: a cancel that was not answered, where nothing settles it, is not sent again by a person's retry either, on any
+/// day: it is looked up and resolved, and what is still charged can then be given back under another number.
+#[test]
+fn r16_a_retry_of_what_nothing_settles_is_refused() {
+    for (settles, day_later) in [(SettlesRefund::Never, false), (SettlesRefund::SameDay, true)] {
+        let (mut scene, original) = approval(|policy| policy.net_cancel_settles_refund = settles);
+        let step = scene.refund(&original);
+        // The day ends before or after its net-cancel is given up.
+        let step = scene.play(step, &[]);
+        if day_later {
+            scene.now.wall = KstDateTime::new("20261122000000").unwrap().to_unix();
+        }
+        let step = scene.answer(flying(step), &In::Reset);
+        assert!(matches!(refund_outcome(scene.play(step, &[])), RefundOutcome::NeedsOperator { .. }));
+        let key = refund_key(&scene);
+        for _ in 0..2 {
+            scene.later(24 * 3_600_000);
+            let row = scene.claim(&key);
+            let refused = crate::flow::retry(row, &scene.merchant, &scene.driver, scene.now).unwrap_err();
+            assert_eq!(refused, PersonError::NothingSettles);
+        }
+        assert_eq!(scene.verbs(), [Verb::Cancel]);
+        let said = Resolution { charged: true, note: "it stands".into() };
+        let row = scene.claim(&key);
+        let persist = crate::flow::resolve(row, said, &scene.merchant, &scene.driver, scene.now).unwrap();
+        drop(scene.play(Step::Persist(persist), &[]));
+        let opening = Opening { merchant: &scene.merchant, driver: &scene.driver, attempt: [9; 16] };
+        let again = Step::Persist(refund(&original, 1, &opening, scene.now).unwrap());
+        assert_eq!(refund_outcome(scene.play(again, &[code("0000")])), RefundOutcome::Refunded);
+    }
+}
+
+/// R16: where something settles it by now, that comes first, and no second cancel.
+#[test]
+fn r16_a_retry_of_what_was_not_answered_settles_it() {
+    let (mut scene, original) = approval(|policy| policy.net_cancel_settles_refund = SettlesRefund::Never);
+    let step = scene.refund(&original);
+    drop(scene.play(step, &[In::Timeout]));
+    scene.driver = Scene::new().driver;
+    let key = refund_key(&scene);
+    let row = scene.claim(&key);
+    let step = Step::Persist(crate::flow::retry(row, &scene.merchant, &scene.driver, scene.now).unwrap());
+    assert_eq!(refund_outcome(scene.play(step, &[voided()])), RefundOutcome::Refunded);
+    assert_eq!(scene.verbs(), [Verb::Cancel, Verb::NetCancel]);
 }
 
 /// R16, R17: a crash with the cancel under way keeps its number, and settles it the same way.
@@ -242,10 +329,9 @@ fn r16_an_approval_made_elsewhere_is_never_net_cancelled() {
     assert!(matches!(refund_outcome(step), RefundOutcome::NeedsOperator { charged: Charged::Unknown, .. }));
     let key = refund_key(&scene);
     let row = scene.claim(&key);
-    let step = Step::Persist(crate::flow::retry(row, &scene.merchant, &scene.driver, scene.now).unwrap());
-    let step = scene.play(step, &[In::Reset]);
-    assert!(matches!(refund_outcome(step), RefundOutcome::NeedsOperator { .. }));
-    assert_eq!(scene.verbs(), [Verb::Cancel, Verb::Cancel]);
+    let refused = crate::flow::retry(row, &scene.merchant, &scene.driver, scene.now).unwrap_err();
+    assert_eq!(refused, PersonError::NothingSettles);
+    assert_eq!(scene.verbs(), [Verb::Cancel]);
     assert!(scene.sent[0].body.contains(r#""wcc":"G","cndTrxNo":"ORD-1""#));
 }
 

@@ -109,10 +109,12 @@ fn r13_nothing_to_void_counts_by_when_it_was_sent() {
     assert_eq!(scene.verbs(), [Verb::Approve, Verb::NetCancel, Verb::NetCancel]);
 }
 
-/// R13b: outside the proof window it closes nothing; *voided before* is proof at any time.
+/// R13b: outside the proof window it closes nothing, nor does a success that names no card; *voided before* and what
+/// names a card are proof at any time.
 #[test]
 fn r13_outside_the_window_nothing_is_no_proof() {
-    for (answer, closes) in [(code(NOTHING), false), (code(ALREADY), true), (voided(), true)] {
+    let answers = [(code(NOTHING), false), (code("0000"), false), (code(ALREADY), true), (voided(), true)];
+    for (answer, closes) in answers {
         let mut scene = Scene::new();
         let step = scene.begin();
         drop(scene.play(step, &[In::Timeout]));
@@ -131,6 +133,33 @@ fn r13_outside_the_window_nothing_is_no_proof() {
                 assert_eq!(why, OperatorReason::OutsideProofWindow);
             }
             other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// R13b: so it is with what is settled, and with what is not wanted; inside the quiet period it is asked again first.
+#[test]
+fn r13_a_success_without_a_card_may_have_voided_nothing() {
+    for (script, nothing) in [
+        (&[code(UNLISTED)][..], &[code("0000")][..]),
+        (&[approved(), In::NotHeld, code(DECLINED)], &[code("0000"), code("0000")]),
+    ] {
+        for (answers, closes) in [(nothing, false), (&[voided()], true)] {
+            let mut scene = Scene::new();
+            let step = scene.begin();
+            drop(scene.play(step, script));
+            scene.later(24 * 3_600_000);
+            let step = scene.resume();
+            assert!(matches!(outcome(scene.play(step, &[])), Outcome::NeedsOperator { .. }));
+            let step = retried(&mut scene);
+            match outcome(scene.play(step, answers)) {
+                Outcome::Declined(_) | Outcome::Reversed(_) => assert!(closes),
+                Outcome::NeedsOperator { why, charged, .. } => {
+                    assert!(!closes);
+                    assert_eq!((why, charged), (OperatorReason::OutsideProofWindow, Charged::Unknown));
+                }
+                other => panic!("{other:?}"),
+            }
         }
     }
 }

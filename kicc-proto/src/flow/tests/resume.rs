@@ -238,6 +238,45 @@ fn r24_books_that_cannot_tell_end_with_a_person() {
     assert!(matches!(outcome(step), Outcome::NeedsOperator { why: OperatorReason::AcceptCannotTell, .. }));
 }
 
+fn retried(scene: &mut Scene) -> Step {
+    let row = scene.claim(&key_of(NUMBER));
+    Step::Persist(crate::flow::retry(row, &scene.merchant, &scene.driver, scene.now).unwrap())
+}
+
+/// R24: a person's retry of what the books held, or could not tell of, asks them first, whoever goes on after a crash.
+#[test]
+fn r24_a_retry_asks_the_books_first() {
+    for cannot_tell in [false, true] {
+        let mut scene = suspect(&[In::Timeout]);
+        scene.later(24 * 3_600_000);
+        let step = scene.resume();
+        drop(scene.play(step, &[if cannot_tell { In::CannotTell } else { In::Held }]));
+        assert_eq!(scene.record().stage, Stage::Parked);
+        let step = retried(&mut scene);
+        let step = scene.play(step, &[]);
+        assert!(matches!(step, Step::AskBooks(_)) && !scene.rows[&key_of(NUMBER)].suspect);
+        drop(step);
+        let step = scene.resume();
+        let Outcome::NeedsOperator { why, .. } = outcome(scene.play(step, &[In::CannotTell, In::Held]))
+        else {
+            panic!()
+        };
+        assert_eq!(why, OperatorReason::JournalBehindBooks);
+        assert!(scene.sent.is_empty());
+        let step = retried(&mut scene);
+        let step = scene.play(step, &[In::NotHeld, code(ALREADY)]);
+        assert!(matches!(outcome(step), Outcome::Reversed(_)));
+        assert_eq!(scene.verbs(), [Verb::NetCancel]);
+    }
+    // Parked before the backup was made.
+    let mut scene = Scene::with(|policy| policy.rescue_attempts = 2);
+    let step = scene.begin();
+    drop(scene.play(step, &[In::Timeout, In::Reset, In::Reset]));
+    scene.rows.get_mut(&key_of(NUMBER)).unwrap().suspect = true;
+    let step = retried(&mut scene);
+    assert!(matches!(scene.play(step, &[]), Step::AskBooks(_)));
+}
+
 /// R24, R4: a person lets a restored attempt go on: its approval may have been sent, so an unsent net-cancel
 /// does not make it *never sent*.
 #[test]
@@ -245,9 +284,8 @@ fn r24_a_retried_attempt_is_reversed_not_forgotten() {
     let mut scene = suspect(&[]);
     let step = scene.resume();
     drop(scene.play(step, &[In::Held]));
-    let row = scene.claim(&key_of(NUMBER));
-    let step = Step::Persist(crate::flow::retry(row, &scene.merchant, &scene.driver, scene.now).unwrap());
-    let step = scene.play(step, &[In::Refused]);
+    let step = retried(&mut scene);
+    let step = scene.play(step, &[In::NotHeld, In::Refused]);
     assert_eq!(waiting(step).record().stage, Stage::Reversing);
     assert_eq!(scene.verbs(), [Verb::NetCancel]);
 }

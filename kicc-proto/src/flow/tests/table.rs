@@ -75,6 +75,10 @@ fn r13_nothing_closes_a_rescue_without_proof() {
             return;
         }
         let confirmed = facts.quiet_over && facts.first_success == FirstSuccess::WithCard;
+        let names_nothing = event == Event::Voided { card: false } && facts.verb == Verb::NetCancel;
+        if names_nothing && facts.first_success != FirstSuccess::WithCard {
+            assert!(facts.in_window, "{row:?}");
+        }
         match event {
             Event::AlreadyVoided => {}
             Event::Voided { .. } if stage != Stage::Reversing => {}
