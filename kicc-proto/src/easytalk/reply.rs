@@ -55,7 +55,7 @@ fn try_read(
     let fields = json::object(&body, &FIELDS)?;
     let [code, message, number, terminal, order_number, control, cancel_control, ..] = fields;
     let code = result_code(code)?;
-    let said = || Said { code: code.as_str().into(), message: json::text(message).unwrap_or_default() };
+    let said = || Said::new(code, &json::text(message).unwrap_or_default());
     let number = echo(number, "shopTransactionId", |text| is_ours(verb, record, text))?;
     let terminal = echo(terminal, "vanTid", |text| text == record.key.terminal.as_str())?;
     let _stated = echo(order_number, "shopOrderNo", |text| text == recorded.order_number.as_str())?;

@@ -5,7 +5,10 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::wire::MaybeSent;
+use crate::{
+    codes::ResultCode,
+    wire::{MaybeSent, answer::shown},
+};
 
 /// A result code with its message, as the gateway gave them. An unknown code is kept as text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,8 +16,15 @@ use crate::wire::MaybeSent;
 pub struct Said {
     /// Four ASCII letters or digits (spec C.3).
     pub code: Box<str>,
-    /// The text beside it; what could not be decoded is replaced by U+FFFD (R7).
+    /// The text beside it: at most 200 characters, an ellipsis for the rest (our choice); what could not be decoded is
+    /// replaced by U+FFFD (R7), and of a card number only the first six and the last four digits are left (R23).
     pub message: Box<str>,
+}
+
+impl Said {
+    pub(crate) fn new(code: ResultCode, message: &str) -> Self {
+        Said { code: code.as_str().into(), message: shown(message) }
+    }
 }
 
 impl fmt::Display for Said {

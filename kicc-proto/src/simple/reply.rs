@@ -14,7 +14,7 @@ use crate::{
     product::Reading,
     wire::{
         Reply,
-        answer::{echo, masked, result_code},
+        answer::{echo, masked, result_code, shown},
         json::{self, Field},
     },
 };
@@ -56,7 +56,7 @@ fn try_read(verb: Verb, record: &Record, reply: Reply<'_>, policy: &Policy) -> R
     let fields = json::object(&body, &FIELDS)?;
     let [code, message, terminal, number, amount, ..] = fields;
     let code = result_code(code)?;
-    let said = || Said { code: code.as_str().into(), message: json::text(message).unwrap_or_default() };
+    let said = || Said::new(code, &json::text(message).unwrap_or_default());
     let whose = [echo(terminal, "tid", |text| text == record.key.terminal.as_str())?, {
         echo(number, "mercTrxNo", |text| is_ours(verb, record, text))?
     }];
@@ -135,9 +135,9 @@ fn approval(fields: &[Field<'_>; FIELDS.len()], amount: AmountStated) -> Approva
         approval_time: json::text(time),
         van_number: json::text(van),
         issuer_code: json::text(issuer),
-        issuer_name: json::text(issuer_name),
+        issuer_name: json::text(issuer_name).map(|name| shown(&name)),
         acquirer_code: json::text(acquirer),
-        acquirer_name: json::text(acquirer_name),
+        acquirer_name: json::text(acquirer_name).map(|name| shown(&name)),
         merchant_number: json::text(shop),
         masked_card: json::text(card).map(|card| masked(&card)),
         ..Approval::default()

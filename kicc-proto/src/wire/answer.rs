@@ -27,6 +27,55 @@ pub(crate) fn decode(label: &str, bytes: &[u8], default: Charset) -> String {
     }
 }
 
+/// A text of the gateway's for a person, as it is kept and shown: without a card number (R23).
+pub(crate) fn shown(text: &str) -> Box<str> {
+    /// In characters: more than a slip or a screen's line holds, and little beside the rest of a record.
+    const KEPT: usize = 200;
+    // A card number that was cut first would no longer look like one.
+    let text = without_card_numbers(text);
+    match text.char_indices().nth(KEPT) {
+        None => text.into(),
+        Some(_) => text.chars().take(KEPT - 1).chain(['…']).collect(),
+    }
+}
+
+/// Masks every run of 13 digits or more, single spaces or dashes between them: no card number is shorter, and one that
+/// stands beside other digits makes a longer run.
+fn without_card_numbers(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(begin) = rest.find(is_digit) {
+        let (before, from) = rest.split_at(begin);
+        let (run, after) = from.split_at(end_of_run(from));
+        shown.push_str(before);
+        match run.chars().filter(|c| is_digit(*c)).count() {
+            0..13 => shown.push_str(run),
+            _ => shown.push_str(&masked(run)),
+        }
+        rest = after;
+    }
+    shown.push_str(rest);
+    shown
+}
+
+/// Where the digits end with which a text begins, in bytes.
+fn end_of_run(text: &str) -> usize {
+    let (mut end, mut between) = (0, false);
+    for (at, c) in text.char_indices() {
+        match c {
+            c if is_digit(c) => (end, between) = (at + c.len_utf8(), false),
+            ' ' | '-' if !between => between = true,
+            _ => break,
+        }
+    }
+    end
+}
+
+/// Also in the full width that Korean text has.
+fn is_digit(c: char) -> bool {
+    c.is_ascii_digit() || ('０'..='９').contains(&c)
+}
+
 /// The charset that a content type declares.
 pub(crate) fn charset(content_type: &str) -> Option<&str> {
     content_type.split(';').skip(1).find_map(|parameter| {
@@ -61,13 +110,13 @@ pub(crate) fn echo(
 /// A gateway that forgot to mask must not make us print a card number (R23): of the digits, at most the first
 /// six and the last four are kept.
 pub(crate) fn masked(card: &str) -> Box<str> {
-    let digits = card.chars().filter(char::is_ascii_digit).count();
+    let digits = card.chars().filter(|c| is_digit(*c)).count();
     if digits <= 10 {
         return card.into();
     }
     let mut seen = 0;
     let hide = |c: char| {
-        if !c.is_ascii_digit() {
+        if !is_digit(c) {
             return c;
         }
         seen += 1;

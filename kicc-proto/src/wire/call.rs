@@ -160,7 +160,7 @@ pub(crate) fn answer<const N: usize, T>(
     let code = result_code(fields[0]).map_err(CallError::Unclear)?;
     if !code.is_success() {
         let message = json::text(fields[1]).unwrap_or_default();
-        return Err(CallError::Refused(Said { code: code.as_str().into(), message }));
+        return Err(CallError::Refused(Said::new(code, &message)));
     }
     read(fields).map_err(CallError::Unclear)
 }

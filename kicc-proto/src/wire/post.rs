@@ -142,7 +142,7 @@ impl<'a> Form<'a> {
         if code.is_success() {
             return authenticated().map(Posted::Authenticated);
         }
-        Ok(Posted::Failed(Said { code: code.as_str().into(), message }))
+        Ok(Posted::Failed(Said::new(code, &message)))
     }
 
     fn decode(&self, bytes: &[u8]) -> String {

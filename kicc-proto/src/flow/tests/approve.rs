@@ -1,9 +1,14 @@
 //! From the order to the answer (R1 to R8).
 
-use alloc::{format, string::ToString as _, vec::Vec};
+use alloc::{
+    format,
+    string::{String, ToString as _},
+    vec::Vec,
+};
 
 use super::scenario::*;
 use crate::{
+    codes::ResultCode,
     flow::{
         Charged, Ended, Opening, OperatorReason, Outcome, Step, WaitReason,
         approval::AmountStated,
@@ -242,6 +247,28 @@ fn r6_a_listed_refusal_is_a_decline() {
     let Outcome::Declined(said) = outcome(scene.play(step, &[code(DECLINED)])) else { panic!() };
     assert_eq!(said, Said { code: DECLINED.into(), message: "text".into() });
     assert_eq!(scene.verbs(), [Verb::Approve]);
+}
+
+/// R7: a text decides nothing, and of a long one only its beginning is kept, in every place of the record.
+#[test]
+fn r7_of_a_long_text_the_beginning_is_kept() {
+    let long = "한도초과 ".repeat(4_000);
+    let kept: String = long.chars().take(199).chain(['…']).collect();
+    let declined = code_body(DECLINED).replace("text", &long);
+    let mut scene = Scene::new();
+    let step = scene.begin();
+    let Outcome::Declined(said) = outcome(scene.play(step, &[In::Body(declined)])) else { panic!() };
+    assert_eq!(*said.message, kept);
+    let mut scene = Scene::new();
+    let step = scene.begin();
+    let more = |code: &str| In::Body(code_body(code).replace("text", &long));
+    let approved = In::Body(approval_body("").replace("\"KB\"", &format!("\"{long}\"")));
+    drop(scene.play(step, &[approved, In::NotHeld, more(UNLISTED), more(DECLINED), more(UNKNOWN)]));
+    let text = &scene.rows[&key_of(NUMBER)].record.0;
+    assert!(text.contains(&kept) && text.len() < 10_000, "{}", text.len());
+    assert_eq!(scene.record().approval.unwrap().issuer_name.as_deref(), Some(kept.as_str()));
+    let whole = "가".repeat(200);
+    assert_eq!(*Said::new(ResultCode::new(DECLINED).unwrap(), &whole).message, whole);
 }
 
 /// R6: an unlisted refusal is settled by one net-cancel, and ends declined with its own code.

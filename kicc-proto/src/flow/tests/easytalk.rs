@@ -7,14 +7,13 @@ use crate::{
     codes::ResultCode,
     easytalk::{Settings, StatusQuery},
     flow::{
-        Charged, Ended, Opening, OperatorReason, Outcome, PersonError, Policy, RefundOutcome, Step,
-        WaitReason,
+        Charged, Ended, Opening, OperatorReason, Outcome, Policy, Step, WaitReason,
         approval::AmountStated,
         said::Unclear,
         table::{Stage, Verb},
     },
     journal::{
-        Key, Kind, Row,
+        Row,
         record::{Record, Why},
     },
     product::Order as _,
@@ -31,11 +30,11 @@ pub(super) fn settings() -> Settings {
     Settings::with_status_query(StatusQuery::new(STATUS, "transactionDate", &codes).unwrap())
 }
 
-fn scene() -> Scene {
+pub(super) fn scene() -> Scene {
     Scene::easytalk(settings(), |_| {})
 }
 
-fn without_query(change: impl FnOnce(&mut Policy)) -> Scene {
+pub(super) fn without_query(change: impl FnOnce(&mut Policy)) -> Scene {
     Scene::easytalk(Settings::without_status_query(), change)
 }
 
@@ -66,15 +65,15 @@ pub(super) fn refused(code: &str) -> In {
     In::Body(body(code, ""))
 }
 
-fn found() -> In {
+pub(super) fn found() -> In {
     In::Body(standing())
 }
 
-fn gone() -> In {
+pub(super) fn gone() -> In {
     In::Body(cancelled())
 }
 
-fn play(scene: &mut Scene, inputs: &[In]) -> Step {
+pub(super) fn play(scene: &mut Scene, inputs: &[In]) -> Step {
     let step = scene.begin();
     scene.play(step, inputs)
 }
@@ -84,7 +83,7 @@ fn dates(scene: &Scene, verb: Verb) -> Vec<&str> {
     scene.sent.iter().filter(|sent| sent.verb == verb).map(|sent| &sent.body[of(&sent.body)..][..8]).collect()
 }
 
-fn number(body: &str) -> &str {
+pub(super) fn number(body: &str) -> &str {
     body.split(r#""shopTransactionId":""#).nth(1).unwrap().split('"').next().unwrap()
 }
 
@@ -484,137 +483,11 @@ fn r16_a_cancel_of_yesterday_is_renewed_only_if_it_was_never_sent() {
     assert_eq!(scene.record().cancel.unwrap().sequence, 1);
 }
 
-/// A scene with an approval that the merchant holds, and that approval's record.
-fn approval(mut scene: Scene) -> (Scene, Record) {
-    drop(play(&mut scene, &[found(), In::Held]));
-    let record = scene.record();
-    scene.sent.clear();
-    (scene, record)
-}
-
-fn refund_key(scene: &Scene) -> Key {
-    let refund = |row: &&Row| row.kind == Kind::Refund;
-    scene.rows.values().find(refund).unwrap().key.clone()
-}
-
-#[test]
-fn a_refund_that_goes_through() {
-    for scene in [scene(), without_query(|_| {})] {
-        let (mut scene, original) = approval(scene);
-        scene.now = in_korea("20261124100000");
-        let step = scene.refund(&original);
-        assert_eq!(refund_outcome(scene.play(step, &[gone()])), RefundOutcome::Refunded);
-        assert_eq!(number(&scene.sent[0].body), refund_key(&scene).number.as_str());
-        assert!(scene.sent[0].body.contains(r#""approvalReqDate":"20261121","cancelReqDate":"20261124""#));
-    }
-}
-
-/// R16: a refund that was not answered is asked about, by whoever goes on, and cancelled anew only when it is shown
-/// standing after the quiet period.
-#[test]
-fn r16_a_refund_that_was_not_answered_is_asked_about() {
-    for resumed in [false, true] {
-        let (mut scene, original) = approval(scene());
-        let step = scene.refund(&original);
-        let mut step = scene.play(step, &[In::Timeout]);
-        if resumed {
-            step = scene.resume_key(&refund_key(&scene)).unwrap();
-        }
-        let step = scene.play(step, &[refused(NOT_FOUND), found()]);
-        assert_eq!(waiting_reason(&step), Some(WaitReason::Quiet));
-        let step = scene.play(step, &[found()]);
-        let first = number(&scene.sent[0].body);
-        let again = scene.sent.iter().rfind(|sent| sent.verb == Verb::Cancel).unwrap();
-        assert_ne!(first, number(&again.body));
-        assert_eq!(number(&scene.sent[1].body), NUMBER, "the original's number is asked about");
-        assert_eq!(refund_outcome(scene.play(step, &[gone()])), RefundOutcome::Refunded);
-    }
-    for (last, refunded) in [(gone(), true), (refused(DECLINED), false)] {
-        let (mut scene, original) = approval(scene());
-        let step = scene.refund(&original);
-        let ended = refund_outcome(scene.play(step, &[In::Timeout, found(), found(), last]));
-        match ended {
-            RefundOutcome::Refunded => assert!(refunded),
-            RefundOutcome::Refused(_) => assert!(!refunded, "what was shown standing is still charged"),
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
-fn waiting_reason(step: &Step) -> Option<WaitReason> {
+pub(super) fn waiting_reason(step: &Step) -> Option<WaitReason> {
     match step {
         Step::Wait(wait) => Some(wait.reason()),
         _ => None,
     }
-}
-
-/// R16: the gateway's *duplicate* says nothing of the earlier cancel's end.
-#[test]
-fn r16_a_duplicate_means_query() {
-    let (mut scene, original) = approval(scene());
-    let step = scene.refund(&original);
-    let step = scene.play(step, &[refused(DUPLICATE), gone()]);
-    assert_eq!(refund_outcome(step), RefundOutcome::Refunded);
-    assert_eq!(scene.verbs(), [Verb::Cancel, Verb::Query]);
-}
-
-/// R16: without a status query an unanswered refund needs a person; a refused one is still charged.
-#[test]
-fn r16_without_a_status_query_a_refund_needs_a_person() {
-    for (answer, is) in [
-        (In::Timeout, Charged::Unknown),
-        (refused(DUPLICATE), Charged::Unknown),
-        (refused(UNLISTED), Charged::Yes),
-    ] {
-        let (mut scene, original) = approval(without_query(|_| {}));
-        let step = scene.refund(&original);
-        let ended = refund_outcome(scene.play(step, &[answer]));
-        assert!(
-            matches!(&ended, RefundOutcome::NeedsOperator { charged, .. } if *charged == is),
-            "{ended:?}"
-        );
-        assert_eq!(scene.verbs(), [Verb::Cancel]);
-    }
-    let (mut scene, original) = approval(without_query(|_| {}));
-    let step = scene.refund(&original);
-    let ended = refund_outcome(scene.play(step, &[refused(DECLINED)]));
-    assert!(matches!(ended, RefundOutcome::Refused(_)));
-}
-
-/// R16: a refund whose cancel may have been sent is not sent again by a person's retry, on its day or the next; once
-/// there is a query, that is asked.
-#[test]
-fn r16_a_refund_that_may_have_been_sent_is_asked_about_or_resolved() {
-    let (mut scene, original) = approval(without_query(|_| {}));
-    let step = scene.refund(&original);
-    drop(scene.play(step, &[In::Timeout]));
-    let key = refund_key(&scene);
-    let row = scene.claim(&key);
-    for _ in 0..2 {
-        let refused = crate::flow::retry(row.clone(), &scene.merchant, &scene.driver, scene.now).unwrap_err();
-        assert_eq!(refused, PersonError::NothingSettles);
-        scene.later(24 * 3_600_000);
-    }
-    let configured = Scene::easytalk(settings(), |_| {}).driver;
-    scene.driver = configured;
-    let step = Step::Persist(crate::flow::retry(row, &scene.merchant, &scene.driver, scene.now).unwrap());
-    assert_eq!(refund_outcome(scene.play(step, &[gone()])), RefundOutcome::Refunded);
-    assert_eq!(scene.verbs(), [Verb::Cancel, Verb::Query]);
-}
-
-/// R15, R16: a cancel that was answered is sent again as it was, also past its day: no fresh number takes its place.
-#[test]
-fn r16_a_refund_that_was_sent_keeps_its_cancel() {
-    let (mut scene, original) = approval(without_query(|_| {}));
-    let step = scene.refund(&original);
-    drop(scene.play(step, &[refused(UNLISTED)]));
-    let key = refund_key(&scene);
-    scene.later(24 * 3_600_000);
-    let row = scene.claim(&key);
-    let step = Step::Persist(crate::flow::retry(row, &scene.merchant, &scene.driver, scene.now).unwrap());
-    drop(scene.play(step, &[In::Timeout]));
-    let [first, again] = &scene.sent[..] else { panic!("{:?}", scene.verbs()) };
-    assert_eq!(first.body, again.body);
 }
 
 /// R20, R21: a record belongs to its product's merchant alone, and its key to its payload.

@@ -2,6 +2,7 @@
 
 mod approve;
 mod easytalk;
+mod easytalk_refund;
 mod late;
 mod person;
 mod refund;
