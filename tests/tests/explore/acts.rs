@@ -1,17 +1,58 @@
 //! What can happen next. The first act of a worker is the good one and is free; every other is a departure.
 
-use std::fmt;
-
 use kicc_proto::{
     flow::{Step, table::Verb},
     journal::Standing,
-    product::Product,
 };
 
 use super::{
-    place::{DECLINED, DUPLICATE, UNKNOWN, UNLISTED, VAGUE},
+    place::{DECLINED, DUPLICATE, NOON, UNKNOWN, UNLISTED, VAGUE},
     world::{Doing, Worker, World},
 };
+
+/// How much may still go wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Budget {
+    /// Departures of any kind.
+    pub departures: u8,
+    /// Crashes beside them.
+    pub crashes: u8,
+}
+
+/// What an act takes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cost {
+    Nothing,
+    Departure,
+    Crash,
+}
+
+impl Budget {
+    pub fn is_empty(self) -> bool {
+        self == Budget::default()
+    }
+
+    pub fn total(self) -> u8 {
+        self.departures + self.crashes
+    }
+
+    /// What a departure from the good costs; `None`: too much.
+    fn cost(self, act: Act) -> Option<Cost> {
+        if self.crashes > 0 && act.is_a_crash() {
+            Some(Cost::Crash)
+        } else {
+            (self.departures > 0).then_some(Cost::Departure)
+        }
+    }
+
+    pub fn take(&mut self, cost: Cost) {
+        match cost {
+            Cost::Nothing => {}
+            Cost::Departure => self.departures -= 1,
+            Cost::Crash => self.crashes -= 1,
+        }
+    }
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Act {
@@ -51,6 +92,10 @@ pub enum Deed {
     Crash,
     /// Is stopped until its message may not go any more.
     Paused,
+    /// Finds the machine's wall clock put forward by a day and an hour.
+    ClockPutForward,
+    /// Finds it put back.
+    ClockPutBack,
     /// Is stopped; another, whose clock runs ahead, takes over at once.
     Robbed,
     /// Is stopped for longer than its lease; another takes over.
@@ -118,6 +163,8 @@ pub enum Word {
     Held,
     NotHeld,
     CannotTell,
+    /// The same, after it was asked for a day and an hour.
+    CannotTellForADay,
     /// The books are written; their answer is lost.
     HeldButCannotTell,
     /// The books are written; the worker dies.
@@ -125,12 +172,13 @@ pub enum Word {
     NotHeldThenCrash,
 }
 
-const WRITES: [Write; 6] =
-    [Write::Stored, Write::Full, Write::AnswerLost, Write::Lost, Write::Late, Write::StoredThenCrash];
+const WRITES: [Write; 5] = [Write::Full, Write::AnswerLost, Write::Lost, Write::Late, Write::StoredThenCrash];
+
+const WORDS: [Word; 4] =
+    [Word::NotHeld, Word::HeldButCannotTell, Word::HeldThenCrash, Word::NotHeldThenCrash];
 
 /// Requests arrive before and after the net-cancel that follows a give-up, always inside the quiet period.
-const APPROVALS: [Fate; 24] = [
-    Fate::Good,
+const APPROVALS: [Fate; 23] = [
     Fate::Refused,
     Fate::Lost,
     Fate::LostReset,
@@ -156,8 +204,7 @@ const APPROVALS: [Fate; 24] = [
     Fate::DoneThenStopped,
 ];
 
-const RESCUES: [Fate; 14] = [
-    Fate::Good,
+const RESCUES: [Fate; 13] = [
     Fate::Refused,
     Fate::Lost,
     Fate::LostReset,
@@ -175,115 +222,141 @@ const RESCUES: [Fate; 14] = [
 
 const CANCELS: [Fate; 3] = [Fate::Code(DECLINED), Fate::Code(UNLISTED), Fate::DoneBut(VAGUE)];
 
+/// Where every act that is possible now is put, as far as it may be afforded.
+struct Acts {
+    acts: Vec<(Act, Cost)>,
+    worker: usize,
+    left: Budget,
+}
+
+impl Acts {
+    fn free(&mut self, act: Act) {
+        self.acts.push((act, Cost::Nothing));
+    }
+
+    fn departure(&mut self, act: Act) {
+        if let Some(cost) = self.left.cost(act) {
+            self.acts.push((act, cost));
+        }
+    }
+
+    fn good(&mut self, deed: Deed) {
+        self.free(Act::Worker(self.worker, deed));
+    }
+
+    fn bad(&mut self, deed: Deed) {
+        self.departure(Act::Worker(self.worker, deed));
+    }
+}
+
 impl World<'_> {
-    /// Every act that is possible now, with its cost in departures.
-    pub fn acts(&self) -> Vec<(Act, u8)> {
-        let mut acts = Vec::new();
+    /// Every act that is possible now, with its cost.
+    pub fn acts(&self) -> Vec<(Act, Cost)> {
+        let mut acts = Acts { acts: Vec::with_capacity(32), worker: 0, left: self.left };
         for (n, worker) in self.workers.iter().enumerate() {
-            let mut deeds = Vec::new();
-            self.deeds(worker, &mut deeds);
-            acts.extend(deeds.into_iter().map(|(deed, cost)| (Act::Worker(n, deed), cost)));
+            acts.worker = n;
+            self.good_deeds(worker, &mut acts);
+            if !self.left.is_empty() {
+                self.bad_deeds(worker, &mut acts);
+            }
         }
         let open = self.rows.values().any(|row| row.standing == Standing::Open && !self.has_worker(row));
         let untold = self.rows.values().any(|row| row.standing != Standing::Open && !row.told);
         if self.workers.len() < 2 && (open || untold && self.workers.is_empty()) {
-            acts.push((Act::Recover, 0));
+            acts.free(Act::Recover);
         }
         if self.late_commit.is_some() {
-            acts.push((Act::LateCommit, 0));
+            acts.free(Act::LateCommit);
         }
-        if self.workers.is_empty() {
-            if let Some(row) = self.rows.values().find(|row| row.standing == Standing::Parked) {
-                // A journal behind the books must not be driven on: a person looks (R24).
-                let behind = row.record.0.contains("journal_behind_books");
-                acts.extend((!behind).then_some((Act::Retry, 1)));
-                acts.push((Act::Resolve, 1));
-            }
-            if self.backup.is_some() && !self.restored {
-                acts.push((Act::Restore, 1));
-            }
+        // A worker that was stopped may still have an answer to read.
+        let waits = |worker: &Worker| matches!(worker.doing, Some(Doing::Sent { .. }));
+        if self.workers.len() < 2
+            && self.workers.iter().all(waits)
+            && self.rows.values().any(|row| row.standing == Standing::Parked)
+        {
+            acts.departure(Act::Retry);
+            acts.departure(Act::Resolve);
+        }
+        if self.workers.is_empty() && self.backup.is_some() && !self.restored {
+            acts.departure(Act::Restore);
         }
         if !self.asked_again && self.rows.contains_key(&self.key()) {
-            acts.push((Act::SameOrderAgain, 1));
+            acts.departure(Act::SameOrderAgain);
         }
-        acts.retain(|(_, cost)| *cost <= self.departures_left);
-        acts
+        acts.acts
     }
 
-    fn deeds(&self, worker: &Worker, deeds: &mut Vec<(Deed, u8)>) {
+    fn good_deeds(&self, worker: &Worker, acts: &mut Acts) {
+        match &worker.doing {
+            Some(Doing::Write(..)) => acts.good(Deed::Write(Write::Stored)),
+            Some(Doing::Ready(_)) => acts.good(Deed::Post(Fate::Good)),
+            Some(Doing::Sent { .. }) => acts.good(Deed::Read),
+            Some(Doing::Step(Step::Wait(_))) => acts.good(Deed::Wake),
+            Some(Doing::Step(Step::Done(_))) => acts.good(Deed::Tell),
+            Some(Doing::Step(Step::Settle(_))) => {
+                acts.good(Deed::Ask(if self.books == Some(false) { Word::NotHeld } else { Word::Held }));
+            }
+            // What was never put to the merchant is not in its books.
+            Some(Doing::Step(Step::AskBooks(_))) => {
+                acts.good(Deed::Ask(if self.books == Some(true) { Word::Held } else { Word::NotHeld }));
+            }
+            Some(Doing::Step(Step::Persist(_) | Step::Transmit(_) | Step::InFlight(_))) | None => {}
+        }
+    }
+
+    fn bad_deeds(&self, worker: &Worker, acts: &mut Acts) {
         let Some(doing) = &worker.doing else { return };
         let may_rob = self.workers.len() < 2;
         match doing {
-            Doing::Step(Step::Persist(_)) => {
-                deeds.extend(
-                    WRITES.iter().map(|write| (Deed::Write(*write), u8::from(*write != Write::Stored))),
-                );
-            }
+            Doing::Write(..) => WRITES.iter().for_each(|write| acts.bad(Deed::Write(*write))),
             Doing::Ready(ready) => {
-                deeds.push((Deed::Post(Fate::Good), 0));
                 if ready.may_still_go(self.now) {
-                    deeds.push((Deed::Paused, 1));
+                    acts.bad(Deed::Paused);
                 }
                 let approve = ready.verb == Verb::Approve;
                 let fates = if approve { &APPROVALS[..] } else { &RESCUES[..] };
                 let more = if ready.verb == Verb::Cancel { &CANCELS[..] } else { &[] };
-                for fate in fates.iter().skip(1).chain(more) {
+                for fate in fates.iter().chain(more) {
                     let robs = matches!(fate, Fate::DoneThenRobbed | Fate::DoneThenStopped);
                     let texts = approve
                         || !matches!(fate, Fate::Foreign | Fate::Blemished)
-                        || self.is_first_query(ready.verb);
+                        || self.place.sample.reads_texts_of(ready.verb);
                     let believable = !matches!(fate, Fate::DoneBut(_)) || self.may_lie(ready.verb);
                     if texts && believable && (may_rob || !robs) {
-                        deeds.push((Deed::Post(*fate), 1));
+                        acts.bad(Deed::Post(*fate));
                     }
                 }
             }
-            Doing::Sent { .. } => deeds.push((Deed::Read, 0)),
-            Doing::Step(Step::Wait(_)) => {
-                deeds.push((Deed::Wake, 0));
-                deeds.push((Deed::Oversleep, 1));
-            }
-            Doing::Step(Step::Settle(_) | Step::AskBooks(_)) => {
-                let (good, bad) = match self.books {
-                    None => (
-                        Word::Held,
-                        &[
-                            Word::NotHeld,
-                            Word::HeldButCannotTell,
-                            Word::HeldThenCrash,
-                            Word::NotHeldThenCrash,
-                        ][..],
-                    ),
-                    Some(true) => (Word::Held, &[][..]),
-                    Some(false) => (Word::NotHeld, &[][..]),
-                };
-                let good = match doing {
-                    // What was never put to the merchant is not in its books.
-                    Doing::Step(Step::AskBooks(_)) if self.books.is_none() => Word::NotHeld,
-                    _ => good,
-                };
-                deeds.push((Deed::Ask(good), 0));
-                deeds.push((Deed::Ask(Word::CannotTell), 1));
-                if matches!(doing, Doing::Step(Step::Settle(_))) {
-                    deeds.extend(bad.iter().map(|word| (Deed::Ask(*word), 1)));
+            Doing::Step(Step::Wait(_)) => acts.bad(Deed::Oversleep),
+            Doing::Step(Step::Settle(_)) => {
+                acts.bad(Deed::Ask(Word::CannotTell));
+                acts.bad(Deed::Ask(Word::CannotTellForADay));
+                if self.books.is_none() {
+                    WORDS.iter().for_each(|word| acts.bad(Deed::Ask(*word)));
                 }
             }
-            Doing::Step(Step::Done(_)) => deeds.push((Deed::Tell, 0)),
-            Doing::Step(Step::Transmit(_) | Step::InFlight(_)) => {}
+            Doing::Step(Step::AskBooks(_)) => {
+                acts.bad(Deed::Ask(Word::CannotTell));
+                acts.bad(Deed::Ask(Word::CannotTellForADay));
+            }
+            Doing::Sent { .. } | Doing::Step(_) => {}
         }
-        deeds.push((Deed::Crash, 1));
+        acts.bad(Deed::Crash);
+        // Near midnight a wrong clock has wrong dates, which nothing can make good.
+        if !self.clock_was_put
+            && self.place.habits.begins == NOON
+            && matches!(doing, Doing::Ready(_) | Doing::Step(Step::Wait(_)))
+        {
+            acts.bad(Deed::ClockPutForward);
+            acts.bad(Deed::ClockPutBack);
+        }
         if may_rob
             && !matches!(doing, Doing::Step(Step::Done(_)) | Doing::Sent { .. })
             && self.can_be_robbed(worker)
         {
-            deeds.push((Deed::Robbed, 1));
-            deeds.push((Deed::Stopped, 1));
+            acts.bad(Deed::Robbed);
+            acts.bad(Deed::Stopped);
         }
-    }
-
-    /// Damage to texts is the same for every message of a kind: it is tried on what EasyTalkPay reads most.
-    fn is_first_query(&self, verb: Verb) -> bool {
-        verb == Verb::Query || self.place.habits.product == Product::Simple
     }
 
     /// Whether the gateway may do what it is asked and answer with a refusal. An approval's is settled, unless its
@@ -301,11 +374,18 @@ impl World<'_> {
     }
 }
 
-impl fmt::Display for Act {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Act::Worker(n, deed) => write!(f, "worker {n}: {deed:?}"),
-            other => write!(f, "{other:?}"),
-        }
+impl Act {
+    /// Whether a process dies by it, and nothing else goes wrong.
+    fn is_a_crash(self) -> bool {
+        matches!(
+            self,
+            Act::Worker(
+                _,
+                Deed::Crash
+                    | Deed::Write(Write::StoredThenCrash)
+                    | Deed::Post(Fate::DoneThenCrash)
+                    | Deed::Ask(Word::HeldThenCrash | Word::NotHeldThenCrash)
+            )
+        )
     }
 }

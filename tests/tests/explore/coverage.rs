@@ -4,20 +4,25 @@
 //! history says has happened, whatever the facts that cannot be seen from outside, one leads from the record before
 //! to the record after.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use kicc_proto::{
     codes::{Class, ResultCode},
     flow::{
         Policy,
+        outcome::Ending,
         policy::UnlistedCodes,
-        table::{self, Action, Event, Facts, FirstSuccess, Row, Stage, Verb},
+        table::{self, Action, Event, Facts, FirstSuccess, Message, Row, Stage, Verb},
     },
     journal::record::{Happening, Pending, Record},
     product::Product,
+    time::{Now, UnixMillis},
 };
 
-use super::place::NOT_FOUND;
+use super::{
+    glance::Noted,
+    place::{NOT_FOUND, SUCCESS},
+};
 
 #[derive(Default)]
 pub struct Coverage {
@@ -25,11 +30,18 @@ pub struct Coverage {
     /// Transitions that fit several rows: these are counted for none.
     pub ambiguous: BTreeSet<Vec<Row>>,
     pub outcomes: BTreeSet<String>,
+    /// What was looked at before: to decode the records takes long.
+    seen: HashSet<(u64, u64, u64, bool)>,
 }
 
 impl Coverage {
-    pub fn transition(&mut self, before: Option<&Record>, after: &Record, policy: &Policy) {
-        let Some(before) = before.filter(|before| before.key == after.key) else { return };
+    pub fn transition(&mut self, before: &Noted, after: &Noted, policy: &Policy, now: Now) {
+        let in_time = now.wall < UnixMillis(before.since()) + policy.horizon;
+        let transition = (before.essence(), after.essence(), after.news(before), in_time);
+        if before.key != after.key || !self.seen.insert(transition) {
+            return;
+        }
+        let (before, after) = (&before.record(), &after.record());
         let added = (after.history.len() + after.history_dropped as usize)
             .saturating_sub(before.history.len() + before.history_dropped as usize);
         let news = &after.history[after.history.len().saturating_sub(added)..];
@@ -39,7 +51,7 @@ impl Coverage {
         };
         let mut fitting: Vec<Row> = events
             .into_iter()
-            .flat_map(|event| rows(before, event, verb, policy))
+            .flat_map(|event| rows(before, event, verb, (policy, in_time)))
             .filter(|row| leads(*row, before, after))
             .collect();
         fitting.sort_unstable();
@@ -68,7 +80,7 @@ fn events(what: &Happening, before: &Record, policy: &Policy) -> Option<(Verb, V
         Happening::Answered(verb, said) => {
             let class = ResultCode::new(&said.code).map(|code| policy.codes.class(code)).ok()?;
             let event = match (verb, class) {
-                (Verb::Query, _) if &*said.code == "0000" => Event::AlreadyVoided,
+                (Verb::Query, _) if &*said.code == SUCCESS => Event::AlreadyVoided,
                 (Verb::Query, _) if &*said.code == NOT_FOUND => {
                     return Some((*verb, vec![Event::NothingStands, Event::ProvesNothing]));
                 }
@@ -92,39 +104,43 @@ fn events(what: &Happening, before: &Record, policy: &Policy) -> Option<(Verb, V
     })
 }
 
-/// The rows of the table, for all facts that cannot be seen from outside.
-fn rows(before: &Record, event: Event, verb: Verb, policy: &Policy) -> impl Iterator<Item = Row> {
-    let product = before.key.product;
-    let query = product == Product::EasyTalk
+/// The rows of the table, for all facts that cannot be seen from outside; `in_time`: before the horizon.
+fn rows(
+    before: &Record,
+    event: Event,
+    verb: Verb,
+    (policy, in_time): (&Policy, bool),
+) -> impl Iterator<Item = Row> {
+    let query = before.key.product == Product::EasyTalk
         && policy.products.easytalk.as_ref().is_some_and(|settings| settings.status().is_some());
-    let (stage, first_success) = (before.stage, before.rescue.first_success);
-    let (settle_unlisted, confirm) =
-        (policy.unlisted_codes == UnlistedCodes::Settle, policy.confirm_reversal);
-    let ended_approved = matches!(before.ending, Some(kicc_proto::flow::outcome::Ending::Approved));
-    let cancel_unclear = before.rescue.unclear > 0;
-    let stage = if event == Event::NotRecorded { Stage::Undecided } else { stage };
-    (0..16_u8).map(move |bits| {
+    let rescue = &before.rescue;
+    // What never left is not counted.
+    let sent = rescue.sent - u32::from(event == Event::NotSent && verb != Verb::Approve && rescue.sent > 0);
+    let stage = if event == Event::NotRecorded { Stage::Undecided } else { before.stage };
+    let first_success =
+        if event == Event::LateSuccess { FirstSuccess::None } else { before.rescue.first_success };
+    let facts = Facts {
+        verb,
+        quiet_over: false,
+        in_window: false,
+        may_try_again: in_time && (stage == Stage::Undecided || sent < policy.rescue_attempts),
+        refund_settles: false,
+        first_success,
+        confirm: policy.confirm_reversal,
+        settle_unlisted: policy.unlisted_codes == UnlistedCodes::Settle,
+        cancel_unclear: before.rescue.unclear > 0,
+        has_rescue: before.key.product == Product::Simple || query,
+        has_query: query,
+        ended_approved: before.ending == Some(Ending::Approved),
+    };
+    (0..8_u8).map(move |bits| {
         let bit = |n: u8| bits & 1 << n != 0;
-        let facts = Facts {
-            verb,
-            quiet_over: bit(0),
-            in_window: bit(1),
-            may_try_again: bit(2),
-            refund_settles: bit(3),
-            first_success: if event == Event::LateSuccess { FirstSuccess::None } else { first_success },
-            confirm,
-            settle_unlisted,
-            cancel_unclear,
-            has_rescue: product == Product::Simple || query,
-            has_query: query,
-            ended_approved,
-        };
+        let facts = Facts { quiet_over: bit(0), in_window: bit(1), refund_settles: bit(2), ..facts };
         table::next(stage, event, &facts)
     })
 }
 
 fn leads(row: Row, before: &Record, after: &Record) -> bool {
-    use kicc_proto::flow::table::Message;
     let told = after.rescue.late_success && !before.rescue.late_success;
     let sent = match after.pending {
         Pending::Message(verb) => Some(verb),
@@ -152,16 +168,16 @@ fn leads(row: Row, before: &Record, after: &Record) -> bool {
         Action::Park => after.stage == Stage::Parked,
         Action::Note => after.stage == before.stage,
     };
-    let why = match row {
-        Row::VoidingStandsExhausted => reason("StillStands"),
-        Row::SettlingNothingOutside | Row::ReversingNothingOutside | Row::VoidingNothingOutside => {
-            reason("OutsideProofWindow")
-        }
-        Row::ReversingNothingExhausted | Row::VoidingExhausted => {
-            !reason("OutsideProofWindow") && !reason("StillStands")
-        }
-        _ => true,
-    };
+    let outside = matches!(
+        row,
+        Row::SettlingNothingOutside
+            | Row::ReversingNothingOutside
+            | Row::VoidingNothingOutside
+            | Row::RefundNothingOutside
+    );
+    let why = row.action() != Action::Park
+        || outside == reason("OutsideProofWindow")
+            && (row == Row::VoidingStandsExhausted) == reason("StillStands");
     let stage =
         row.next() == after.stage || after.stage == Stage::Parked && !matches!(row.action(), Action::Park);
     action && why && stage

@@ -1,20 +1,22 @@
 //! The driver of the engine's steps, and how each of its acts can go wrong.
 
+use std::rc::Rc;
+
 use kicc_proto::{
     flow::{
         AskBooks, InFlight, Persist, Settle, Step, Wait, retry,
         table::{Stage, Verb},
     },
-    journal::{Expect, Kind, Row, Standing, WriteError, Written, record::Record},
+    journal::{Expect, Kind, Row, Standing, WriteError, Written},
     time::{Millis, Now, UnixMillis},
     wire::{Failure, MaybeSent, NotSent, Reply},
 };
 
 use super::{
     acts::{Deed, Fate, Word, Write},
-    glance,
+    glance::Noted,
     machines::Machine,
-    place::{DECLINED, NOT_FOUND, NUMBER},
+    place::{DECLINED, NOT_FOUND, NUMBER, SUCCESS},
     world::{Doing, Ready, World},
 };
 
@@ -23,6 +25,8 @@ const PAUSED: u64 = 11_000;
 /// Longer than a lease.
 const STOPPED: u64 = 61_000;
 const OVERSLEPT: u64 = 25 * 3_600_000;
+/// By so much a wall clock is put back.
+const PUT_BACK: u64 = 10 * 60_000;
 
 impl World<'_> {
     pub fn deed(&mut self, n: usize, deed: Deed) {
@@ -38,17 +42,21 @@ impl World<'_> {
                 self.rob(n, millis);
                 return;
             }
+            Deed::Paused => {
+                self.say(|| format!("Note over W{name}: is stopped for {} s", PAUSED / 1_000));
+                self.later(PAUSED);
+                return;
+            }
+            Deed::ClockPutForward | Deed::ClockPutBack => {
+                self.put_clock(deed == Deed::ClockPutForward);
+                return;
+            }
             _ => {}
-        }
-        if deed == Deed::Paused {
-            self.say(|| format!("Note over W{name}: is stopped for {} s", PAUSED / 1_000));
-            self.later(PAUSED);
-            return;
         }
         let now = self.now;
         let Some(doing) = self.workers[n].doing.take() else { return };
         let step = match (doing, deed) {
-            (Doing::Step(Step::Persist(persist)), Deed::Write(write)) => self.write(n, persist, write),
+            (Doing::Write(persist, row), Deed::Write(write)) => self.write(n, persist, row, write),
             (Doing::Ready(ready), Deed::Post(fate)) => self.post(n, *ready, fate),
             (Doing::Sent { in_flight, answer }, Deed::Read) => Some(self.read(n, *in_flight, &answer)),
             (Doing::Step(Step::Wait(wait)), Deed::Wake) => Some(self.wake(n, wait)),
@@ -72,35 +80,36 @@ impl World<'_> {
             }
         };
         if let Some(step) = step {
-            if self.coverage.is_some() {
-                let before = self.base_of(n, &step).map(World::record_of);
-                self.observe(before.as_ref(), &step);
-            }
             self.take_up(n, step);
         }
     }
 
-    /// The row that a step goes on from: the one that stands, where it is to be written over; else its worker's.
-    fn base_of(&self, n: usize, step: &Step) -> Option<&Row> {
-        let worker = &self.workers[n];
-        let stands = self.rows.get(&worker.key).filter(|row| match step {
-            Step::Persist(persist) => persist.expect() == Expect::Revision(row.revision),
-            _ => false,
+    /// The wall clock alone jumps (R25).
+    fn put_clock(&mut self, forward: bool) {
+        let wall = self.now.wall.0;
+        self.clock_was_put = true;
+        self.overslept |= forward;
+        self.now.wall = UnixMillis(if forward { wall + OVERSLEPT } else { wall - PUT_BACK });
+        if forward && self.machine == Machine::WaitsByTheWallClock {
+            self.now.mono = self.now.mono + Millis(OVERSLEPT);
+        }
+        self.say(|| {
+            format!("Note over S: the clock is put {}", if forward { "a day forward" } else { "back" })
         });
-        stands.or(worker.row.as_ref())
     }
 
-    pub fn observe(&mut self, before: Option<&Record>, step: &Step) {
-        if let (Some(coverage), Step::Persist(persist)) = (&mut self.coverage, step) {
-            let row = persist.row();
-            if let Ok(after) = Record::of_row(&row) {
-                coverage.transition(before, &after, &self.place.policy);
-            }
+    /// Counts the transition to that row: from the one that stands, where it is to be written over; else from its
+    /// worker's.
+    pub fn observe(&mut self, n: usize, row: &Rc<Noted>, expect: Expect) {
+        let (Some(coverage), Some(worker)) = (&mut self.coverage, self.workers.get(n)) else { return };
+        let stands = self.rows.get(&worker.key).filter(|stands| expect == Expect::Revision(stands.revision));
+        if let Some(before) = stands.or(worker.row.as_ref()) {
+            coverage.transition(before, row, &self.place.policy, self.now);
         }
     }
 
     /// What the journal does with a row (its contract, in short).
-    pub fn commit(&mut self, row: Row, expect: Expect) -> Written {
+    pub fn commit(&mut self, row: Rc<Noted>, expect: Expect) -> Written {
         let stored = self.rows.get(&row.key);
         match (expect, stored) {
             (Expect::Absent, None) => {
@@ -114,21 +123,19 @@ impl World<'_> {
                     Some(rival) if row.kind == Kind::Approval => {
                         return Written::AuthorisationInUse(Box::new(rival.key.clone()));
                     }
-                    Some(rival) => return Written::AlreadyRefunding(Box::new(rival.clone())),
+                    Some(rival) => return Written::AlreadyRefunding(Box::new(Row::clone(rival))),
                     None => {}
                 }
             }
             (Expect::Revision(revision), Some(stored))
                 if stored.revision == revision && stored.token == row.token
                     || self.machine == Machine::WritesWithoutComparing => {}
-            (_, Some(stored)) => return Written::Conflict(Box::new(stored.clone())),
+            (_, Some(stored)) => return Written::Conflict(Box::new(Row::clone(stored))),
             // Only a machine that loses rows comes here.
             (_, None) => {}
         }
         self.parked |= row.standing == Standing::Parked;
-        if glance::is_sending(&row) {
-            self.wire.durable.insert((row.token, row.revision));
-        }
+        self.wire.durable.insert((row.token, row.revision));
         self.rows.insert(row.key.clone(), row);
         if self.backup.is_none() {
             self.backup = Some(self.rows.clone());
@@ -136,31 +143,31 @@ impl World<'_> {
         Written::Stored
     }
 
-    fn write(&mut self, n: usize, persist: Persist, write: Write) -> Option<Step> {
-        let (row, expect) = (persist.row(), persist.expect());
+    fn write(&mut self, n: usize, persist: Persist, row: Rc<Noted>, write: Write) -> Option<Step> {
+        let expect = persist.expect();
         let name = self.workers[n].token;
         self.say(|| {
-            let record = World::record_of(&row);
+            let record = row.record();
             format!("W{name}->>J: {:?}, {:?} ({write:?})", record.stage, record.pending)
         });
         let skips = match self.machine {
-            Machine::SkipsTheRecord => glance::is_sending(&row),
-            Machine::CancelsBeforeRefusalIsStored => World::record_of(&row).stage == Stage::Voiding,
+            Machine::SkipsTheRecord => row.is_sending(),
+            Machine::CancelsBeforeRefusalIsStored => row.record().stage == Stage::Voiding,
             _ => false,
         };
         let before = self.rows.get(&row.key).cloned();
         let lost = || Err(WriteError::NotKnown("no answer".into()));
         let result = match write {
             _ if skips => Ok(Written::Stored),
-            Write::Stored | Write::StoredThenCrash => Ok(self.commit(row.clone(), expect)),
+            Write::Stored | Write::StoredThenCrash => Ok(self.commit(Rc::clone(&row), expect)),
             Write::Full => Err(WriteError::NotStored("disk full".into())),
             Write::Lost => lost(),
             Write::AnswerLost => {
-                drop(self.commit(row.clone(), expect));
+                drop(self.commit(Rc::clone(&row), expect));
                 lost()
             }
             Write::Late => {
-                self.late_commit = Some((row.clone(), expect));
+                self.late_commit = Some((Rc::clone(&row), expect));
                 lost()
             }
         };
@@ -180,12 +187,13 @@ impl World<'_> {
             Err(error) => {
                 worker.unsettled |= matches!(error, WriteError::NotKnown(_));
                 worker.tries += 1;
+                worker.again = Some(Rc::clone(&row));
             }
         }
         match &result {
             Ok(Written::Stored) => (worker.before, worker.row) = (before, Some(row)),
             Ok(Written::Conflict(stands)) if stands.token == worker.token => {
-                worker.row = Some((**stands).clone())
+                worker.row = Some(Noted::new(Row::clone(stands)));
             }
             _ => {}
         }
@@ -205,7 +213,7 @@ impl World<'_> {
         }
         let Some(row) = self.parked_row() else { return step };
         let driver = self.driver(row.token);
-        retry(row, &self.place.merchant, &driver, self.now).map_or(step, Step::Persist)
+        retry(Row::clone(&row), &self.place.merchant, &driver, self.now).map_or(step, Step::Persist)
     }
 
     /// What the rules ask of a message's first byte.
@@ -225,17 +233,16 @@ impl World<'_> {
     fn judge_first_byte(&mut self, n: usize, ready: &Ready) {
         let verb = ready.verb;
         let row = self.rows.get(&self.workers[n].key);
-        let record = row.map(World::record_of);
         let current = row.is_some_and(|row| row.token == ready.token);
         let seen = self.workers[n].row.as_ref();
-        let recorded = seen.is_some_and(|row| self.wire.durable.contains(&(ready.token, row.revision)));
+        let durable = |row: &Noted| self.wire.durable.contains(&(ready.token, row.revision));
+        let recorded = seen.is_some_and(|row| row.is_sending() && durable(row));
         let (own, parked) = (self.workers[n].token == ready.token, self.parked);
         self.must(recorded, || format!("R1: {verb:?} left without its record"));
         self.must(own, || format!("R20: {verb:?} left under another worker's token"));
         self.must(current, || format!("R20: {verb:?} left under a token that is not the row's"));
         self.must(!parked, || format!("R20: {verb:?} left while a person must look"));
         self.must(!ready.permit.passed(self.now), || format!("R4: {verb:?} left after its permission"));
-        let Some(record) = record else { return };
         let same = |before: &Option<Vec<u8>>| before.as_ref().is_none_or(|body| *body == ready.body);
         match verb {
             Verb::Approve => {
@@ -248,6 +255,9 @@ impl World<'_> {
             }
             Verb::Query => {}
             Verb::Cancel => {
+                let Some(record) = self.rows.get(&self.workers[n].key).map(|row| row.record()) else {
+                    return;
+                };
                 let body = record.cancel.as_ref().map_or(&b""[..], |cancel| cancel.body.as_bytes());
                 self.must(body == ready.body, || "R16: a cancel left that is not the recorded one".into());
                 let voiding = matches!(record.stage, Stage::Voiding | Stage::Refunding);
@@ -291,15 +301,15 @@ impl World<'_> {
                 | Fate::OtherAmount
         );
         let mut answer = match fate {
-            Fate::OtherAmount => self.van.book(self.now, true),
-            _ if arrives => self.van.answer(verb, &ready.body, self.now),
+            Fate::OtherAmount => self.van.book(self.real, true),
+            _ if arrives => self.van.answer(verb, &ready.body, self.real),
             _ => String::new(),
         };
         if let Fate::Code(code) | Fate::DoneBut(code) = fate {
             answer = self.van.code(code);
         }
         if let Fate::Delayed(after) | Fate::DelayedReset(after) = fate {
-            let due = self.now.mono + Millis(after);
+            let due = self.real.mono + Millis(after);
             self.van.delay(verb, &ready.body, due);
         }
         let bytes = |text: &str| text.as_bytes().to_vec();
@@ -363,7 +373,7 @@ impl World<'_> {
                 let (token, permit) = (self.workers[n].token, self.now.after(Millis(1)));
                 let again = Ready { verb, in_flight, body, token, permit };
                 self.first_byte(n, &again);
-                let answer = self.van.answer(verb, &again.body, self.now);
+                let answer = self.van.answer(verb, &again.body, self.real);
                 self.read(n, again.in_flight, answer.as_bytes())
             }
             (Machine::TimeoutIsADecline, Failure::MaybeSent(MaybeSent::Timeout)) if verb == Verb::Approve => {
@@ -393,7 +403,7 @@ impl World<'_> {
             }
             Machine::NothingAtOnce if verb == Verb::Query && text.contains(NOT_FOUND) => {
                 text = text
-                    .replace(NOT_FOUND, "0000")
+                    .replace(NOT_FOUND, SUCCESS)
                     .replace('}', r#","cancelControlNo":"20261121000000000002"}"#);
             }
             Machine::BrokenAnswerIsADecline if verb == Verb::Approve && !text.ends_with('}') => {
@@ -401,7 +411,7 @@ impl World<'_> {
             }
             _ => {}
         }
-        if verb == Verb::Query && text.contains(r#""controlNo""#) && text.contains("0000") {
+        if verb == Verb::Query && text.contains(r#""controlNo""#) && text.contains(SUCCESS) {
             self.wire.stood_since = true;
         }
         let now = match self.machine {
@@ -414,7 +424,7 @@ impl World<'_> {
         let changed = self.machine != Machine::Real;
         let body = if changed && text.is_ascii() { text.as_bytes() } else { answer };
         let step = in_flight.reply(Reply { status: 200, content_type: None, body }, now);
-        if self.machine == Machine::TellsBeforeItIsStored && verb == Verb::Approve && text.contains("0000") {
+        if self.machine == Machine::TellsBeforeItIsStored && verb == Verb::Approve && text.contains(SUCCESS) {
             self.merchant_is_asked(n);
         }
         step
@@ -436,7 +446,7 @@ impl World<'_> {
         let worker = &self.workers[n];
         let late = worker.late;
         let row = self.rows.get(&worker.key).filter(|row| row.token == worker.token);
-        let durable = row.is_none_or(|row| World::record_of(row).stage == Stage::Undecided);
+        let durable = row.is_none_or(|row| row.record().stage == Stage::Undecided);
         let there = self.rows.contains_key(&worker.key);
         self.must(durable && there, || "R18: the merchant was told of an approval that is not stored".into());
         self.must(!late, || "R9: an answer after give-up made it approved".into());
@@ -450,6 +460,10 @@ impl World<'_> {
             Word::Held | Word::HeldButCannotTell | Word::HeldThenCrash => self.books = Some(true),
             Word::NotHeld | Word::NotHeldThenCrash => self.books = Some(false),
             Word::CannotTell => {}
+            Word::CannotTellForADay => {
+                self.overslept = true;
+                self.later(OVERSLEPT);
+            }
         }
         let now = self.now;
         Some(match word {
@@ -459,7 +473,7 @@ impl World<'_> {
             Word::NotHeld if self.machine == Machine::RefusalIsIgnored => settle.accept(now),
             Word::Held => settle.accept(now),
             Word::NotHeld => settle.refuse(now),
-            Word::CannotTell | Word::HeldButCannotTell => settle.cannot_tell(now),
+            Word::CannotTell | Word::CannotTellForADay | Word::HeldButCannotTell => settle.cannot_tell(now),
             Word::HeldThenCrash | Word::NotHeldThenCrash => {
                 self.dismiss(n);
                 return None;
@@ -474,6 +488,11 @@ impl World<'_> {
             Word::NotHeld => {
                 self.books = Some(false);
                 ask.not_held(self.now)
+            }
+            Word::CannotTellForADay => {
+                self.overslept = true;
+                self.later(OVERSLEPT);
+                ask.cannot_tell(self.now)
             }
             _ => ask.cannot_tell(self.now),
         }

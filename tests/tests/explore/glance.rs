@@ -1,50 +1,120 @@
-//! Reads what is needed of a record's text where it stands: to decode all of it at every step would take most of the
-//! time.
+//! Reads what is needed of a record's text where it stands, and once: to decode all of it at every step would take most
+//! of the time.
+
+use std::{
+    cell::OnceCell,
+    hash::{DefaultHasher, Hasher},
+    ops::Deref,
+    rc::Rc,
+};
 
 use kicc_proto::journal::{Row, record::Record};
 
-/// A record's text up to its history, which comes last.
+/// A row that is not changed any more, with what was read of its text.
+#[derive(Clone)]
+pub struct Noted {
+    row: Row,
+    glance: OnceCell<Glance>,
+}
+
+#[derive(Clone, Copy)]
+struct Glance {
+    is_sending: bool,
+    sent: u64,
+    since: u64,
+    essence: u64,
+}
+
+impl Noted {
+    pub fn new(row: Row) -> Rc<Self> {
+        Rc::new(Noted { row, glance: OnceCell::new() })
+    }
+
+    /// The same row with other columns.
+    pub fn with(&self, change: impl FnOnce(&mut Row)) -> Rc<Self> {
+        let mut noted = self.clone();
+        change(&mut noted.row);
+        Rc::new(noted)
+    }
+
+    pub fn record(&self) -> Record {
+        Record::of_row(&self.row).expect("a record that was just written")
+    }
+
+    /// Whether a message may be under way by it.
+    pub fn is_sending(&self) -> bool {
+        self.glance().is_sending
+    }
+
+    /// How many rescue messages may have been sent by it.
+    pub fn sent(&self) -> u64 {
+        self.glance().sent
+    }
+
+    /// Where its horizon is counted from, in Unix milliseconds.
+    pub fn since(&self) -> u64 {
+        self.glance().since
+    }
+
+    /// Stands for its text without history and without moments.
+    pub fn essence(&self) -> u64 {
+        self.glance().essence
+    }
+
+    /// Stands for what was written into its history after `before` was written, without moments.
+    pub fn news(&self, before: &Noted) -> u64 {
+        let (old, new) = (history(&before.row.record.0), history(&self.row.record.0));
+        let same = old.bytes().zip(new.bytes()).take_while(|(old, new)| old == new).count();
+        let mut state = DefaultHasher::new();
+        without_moments(&new.as_bytes()[same..], &mut state);
+        state.finish()
+    }
+
+    fn glance(&self) -> Glance {
+        *self.glance.get_or_init(|| {
+            let head = head(&self.row.record.0);
+            let rescue = head.split(r#""rescue":{"#).nth(1).unwrap_or_default();
+            let number = |name| {
+                let text: &str = rescue.split(name).nth(1).unwrap_or_default();
+                let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+                text[..digits].parse().expect("a number in every record")
+            };
+            let mut state = DefaultHasher::new();
+            without_moments(head.as_bytes(), &mut state);
+            Glance {
+                is_sending: head.contains(r#""pending":{"message""#),
+                sent: number(r#""sent":"#),
+                since: number(r#""since":"#),
+                essence: state.finish(),
+            }
+        })
+    }
+}
+
+impl Deref for Noted {
+    type Target = Row;
+    fn deref(&self) -> &Row {
+        &self.row
+    }
+}
+
+const HISTORY: &str = r#","history":["#;
+
+/// A record's text between its check sum and its history, which comes last.
 fn head(text: &str) -> &str {
-    let head = text.find(r#","history":["#).map_or(text, |end| &text[..end]);
-    // The version and the check sum come first.
+    let head = text.find(HISTORY).map_or(text, |end| &text[..end]);
     head.find('{').map_or(head, |start| &head[start..])
 }
 
-/// Whether a message may be under way by it.
-pub fn is_sending(row: &Row) -> bool {
-    head(&row.record.0).contains(r#""pending":{"message""#)
+fn history(text: &str) -> &str {
+    text.find(HISTORY).map_or("", |start| &text[start..])
 }
 
-/// How many rescue messages may have been sent by it.
-pub fn sent(row: &Row) -> u64 {
-    let rescue = head(&row.record.0).split(r#""rescue":{"#).nth(1).unwrap_or_default();
-    let count = rescue.split(r#""sent":"#).nth(1).unwrap_or_default();
-    let digits = count.find(|c: char| !c.is_ascii_digit()).unwrap_or(count.len());
-    count[..digits].parse().expect("a count in every record")
-}
-
-/// The text without history and without moments: Unix milliseconds are the only numbers of 13 digits.
-pub fn essence(row: &Row) -> String {
-    without_moments(head(&row.record.0))
-}
-
-fn without_moments(mut rest: &str) -> String {
-    let mut essence = String::with_capacity(rest.len());
-    while let Some(start) = rest.find(|c: char| c.is_ascii_digit()) {
-        let digits = rest[start..].find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len() - start);
-        essence.push_str(&rest[..start]);
-        if digits != 13 {
-            essence.push_str(&rest[start..start + digits]);
+/// Unix milliseconds are the only numbers of 13 digits.
+fn without_moments(text: &[u8], state: &mut impl Hasher) {
+    for run in text.chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit()) {
+        if run.len() != 13 || !run[0].is_ascii_digit() {
+            state.write(run);
         }
-        rest = &rest[start + digits..];
     }
-    essence.push_str(rest);
-    essence
-}
-
-/// The same of a record that is in no row.
-pub fn essence_of(record: &Record) -> String {
-    let mut record = record.clone();
-    record.history = Vec::new();
-    without_moments(head(&record.encode().0))
 }

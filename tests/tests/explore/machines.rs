@@ -1,10 +1,9 @@
 //! Machines that break one rule each, at the engine's seams: its driver, its journal, its policy. The shipped core
 //! has no hook for them.
 
-use kicc_proto::{flow::Policy, time::Millis};
+use kicc_proto::{flow::Policy, product::Product, time::Millis};
 
 use super::place::{ALREADY, Habits, NOTHING, Place, VAGUE, code, codes, places};
-use kicc_proto::product::Product;
 
 macro_rules! machines {
     ($($machine:ident: $what:literal;)*) => {
@@ -54,6 +53,7 @@ machines! {
     RefusalIsIgnored: "accepts what the merchant does not hold (R19)";
     IntentIsNeverSent: "resumes an intent as never sent (R17)";
     IgnoresTheLease: "does not look at the lease before the first byte (R20)";
+    WaitsByTheWallClock: "takes the wall clock for the quiet period (R25)";
     DrivesTheParked: "goes on with a parked record by itself (R20)";
 }
 

@@ -1,6 +1,6 @@
 //! Where a run takes place: a product, a gateway's habits, a policy, and the order that is sold.
 
-use std::sync::Arc;
+use std::{cell::OnceCell, error::Error, sync::Arc};
 
 use kicc_proto::{
     codes::{CodeSets, Codes, ResultCode},
@@ -8,19 +8,19 @@ use kicc_proto::{
     flow::{
         Policy,
         policy::{SettlesRefund, UnlistedCodes},
+        table::Verb,
     },
-    product::{Merchant, Order, Product},
-    simple,
+    product::{Credentials, Merchant, Order, Product},
     time::{Millis, Mono, Now},
-    values::{
-        Amount, BusinessNumber, CertControlNumber, Environment, KstDateTime, OrderNumber, Parts, ServiceId,
-        TerminalId, TokenKey, TransactionNumber, VanTerminalId, Won,
-    },
+    values::{Amount, Environment, KstDateTime, Parts, TransactionNumber, Won},
 };
 
+use super::{easytalk::EasyTalk, simple::Simple, world::Sold};
+
 pub const NUMBER: &str = "ORD-1";
-pub const TERMINAL: &str = "T123456789";
-pub const VAN_TERMINAL: &str = "T5102001";
+pub const WON: Won = Won(51_004);
+/// A success's code, in every product.
+pub const SUCCESS: &str = "0000";
 pub const NOTHING: &str = "7001";
 pub const ALREADY: &str = "7002";
 pub const DUPLICATE: &str = "7100";
@@ -30,6 +30,34 @@ pub const DECLINED: &str = "8521";
 pub const UNLISTED: &str = "9999";
 /// An answer to a rescue message that proves nothing.
 pub const VAGUE: &str = "8888";
+
+/// What a product adds to the search: a file each.
+pub trait Sample {
+    /// Where it is explored, the places of a patient policy first.
+    fn habits(&self) -> Vec<Habits>;
+    /// Who sells, and an order of [`NUMBER`] over [`WON`].
+    fn sale(&self, environment: Environment) -> Result<(Merchant, Box<dyn Order>), Box<dyn Error>>;
+    fn credentials(&self) -> Credentials<'_>;
+    /// An answer with that code, the echoes and those fields.
+    fn answer(&self, code: &str, fields: &str) -> String;
+    /// What an answer says of an approval that stands; `other`: over another amount than was asked for.
+    fn standing(&self, booked: KstDateTime, other: bool) -> String;
+    /// What an answer says of a cancel that was done.
+    fn voided(&self) -> &'static str;
+    /// Whether the gateway still knows of what was booked then, when it is asked by that message.
+    fn remembers(&self, booked: Now, body: &str, now: Now) -> bool;
+    /// Whether the gateway takes that cancel today.
+    fn takes(&self, cancel: &str, now: Now) -> bool;
+    /// On which of its messages damage to texts is tried: it is the same for every message of a kind.
+    fn reads_texts_of(&self, verb: Verb) -> bool;
+}
+
+pub fn sample(product: Product) -> &'static dyn Sample {
+    match product {
+        Product::Simple => &Simple,
+        Product::EasyTalk => &EasyTalk,
+    }
+}
 
 /// What a gateway makes of the cases that the documentation leaves open, and what the merchant has configured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,80 +75,42 @@ pub struct Habits {
     pub tries: u32,
     /// Unlisted codes are settled first.
     pub settles: bool,
-    /// EasyTalkPay: there is a status query.
+    /// What becomes of a transaction can be asked.
     pub query: bool,
+    /// When a net-cancel may settle a refund.
+    pub refund_settled: SettlesRefund,
     /// The run begins with a refund, so long after the approval.
     pub refund_after: Option<Millis>,
 }
 
-const NOON: &str = "20261121120000";
+pub const NOON: &str = "20261121120000";
+pub const AT_ONCE: Option<Millis> = Some(Millis(60_000));
+pub const NEXT_DAY: Option<Millis> = Some(Millis(24 * 3_600_000));
 
-const SIMPLE: Habits = Habits {
-    product: Product::Simple,
-    begins: NOON,
-    remembers: false,
-    nothing: NOTHING,
-    already: ALREADY,
-    tries: 12,
-    settles: true,
-    query: false,
-    refund_after: None,
-};
-
-const EASYTALK: Habits =
-    Habits { product: Product::EasyTalk, nothing: VAGUE, already: VAGUE, tries: 14, query: true, ..SIMPLE };
-
-const AT_ONCE: Option<Millis> = Some(Millis(60_000));
-const NEXT_DAY: Option<Millis> = Some(Millis(24 * 3_600_000));
-
-/// All places of a product, those of a patient policy first.
+/// All places of a product.
 pub fn places(product: Product) -> Vec<Place> {
-    let habits = match product {
-        Product::Simple => vec![
-            SIMPLE,
-            Habits { remembers: true, ..SIMPLE },
-            Habits { nothing: "0000", already: "0000", ..SIMPLE },
-            Habits { nothing: "0000", already: VAGUE, ..SIMPLE },
-            Habits { tries: 3, settles: false, ..SIMPLE },
-            Habits { refund_after: AT_ONCE, ..SIMPLE },
-            Habits { refund_after: AT_ONCE, settles: false, tries: 2, ..SIMPLE },
-            Habits { refund_after: NEXT_DAY, ..SIMPLE },
-        ],
-        Product::EasyTalk => vec![
-            EASYTALK,
-            Habits { begins: "20261121235935", ..EASYTALK },
-            Habits { begins: "20261121235958", already: DUPLICATE, ..EASYTALK },
-            Habits { tries: 3, settles: false, ..EASYTALK },
-            Habits { query: false, ..EASYTALK },
-            Habits { query: false, nothing: NOTHING, already: ALREADY, settles: false, ..EASYTALK },
-            Habits { refund_after: AT_ONCE, ..EASYTALK },
-            Habits { refund_after: AT_ONCE, settles: false, tries: 2, ..EASYTALK },
-            Habits { refund_after: NEXT_DAY, query: false, ..EASYTALK },
-        ],
-    };
-    habits.into_iter().map(Place::new).collect()
+    sample(product).habits().into_iter().map(|habits| Place::with(habits, |_| {})).collect()
 }
 
 /// The place with everything made that its runs share.
 pub struct Place {
     pub habits: Habits,
+    pub sample: &'static dyn Sample,
     pub policy: Arc<Policy>,
     pub merchant: Merchant,
     pub order: Box<dyn Order>,
     pub begins: Now,
+    /// The sale that is refunded, where the run begins with a refund.
+    pub sold: OnceCell<Sold>,
 }
 
 impl Place {
-    fn new(habits: Habits) -> Self {
-        Self::with(habits, |_| {})
-    }
-
-    /// The same with another policy.
+    /// The place with another policy.
     pub fn with(habits: Habits, change: impl FnOnce(&mut Policy)) -> Self {
         let mut policy = Policy::default();
         policy.codes = codes(vec![code(NOTHING)], vec![code(ALREADY)]);
         policy.rescue_attempts = habits.tries;
-        policy.net_cancel_settles_refund = SettlesRefund::SameDay;
+        policy.net_cancel_settles_refund = habits.refund_settled;
         if !habits.settles {
             policy.unlisted_codes = UnlistedCodes::Decline;
         }
@@ -132,16 +122,24 @@ impl Place {
         });
         policy.check(true).expect("a policy that holds together");
         change(&mut policy);
-        let (merchant, order) = sale(habits.product).expect("valid test data");
+        let sample = sample(habits.product);
+        let environment = Environment::new("test").expect("a valid label");
+        let (merchant, order) = sample.sale(environment).expect("valid test data");
         let wall = KstDateTime::new(habits.begins).expect("a valid date").to_unix();
         Place {
             habits,
+            sample,
             policy: Arc::new(policy),
             merchant,
             order,
             begins: Now { mono: Mono(1_000_000), wall },
+            sold: OnceCell::new(),
         }
     }
+}
+
+pub fn number_and_amount() -> Result<(TransactionNumber, Amount), Box<dyn Error>> {
+    Ok((TransactionNumber::new(NUMBER)?, Amount::new(WON, Parts::default())?))
 }
 
 pub fn code(text: &str) -> ResultCode {
@@ -153,33 +151,4 @@ pub fn codes(nothing_to_void: Vec<ResultCode>, already_voided: Vec<ResultCode>) 
     let (duplicate, unknown) = (vec![code(DUPLICATE)], vec![code(UNKNOWN)]);
     Codes::new(CodeSets { nothing_to_void, already_voided, duplicate, unknown, refusals: Vec::new() })
         .expect("no code has two meanings")
-}
-
-fn sale(product: Product) -> Result<(Merchant, Box<dyn Order>), Box<dyn std::error::Error>> {
-    let environment = Environment::new("test")?;
-    let number = TransactionNumber::new(NUMBER)?;
-    let amount = Amount::new(Won(51_004), Parts::default())?;
-    Ok(match product {
-        Product::Simple => (
-            Merchant::Simple(simple::Merchant {
-                environment,
-                terminal_id: TerminalId::new(TERMINAL)?,
-                service_id: ServiceId::new("SVC_SIMPLE")?,
-                business_number: BusinessNumber::new("1234567890")?,
-            }),
-            Box::new(simple::Order::new(number, amount, TokenKey::new("TOKEN_ABC123XYZ")?)),
-        ),
-        Product::EasyTalk => (
-            Merchant::EasyTalk(easytalk::Merchant {
-                environment,
-                van_terminal_id: VanTerminalId::new(VAN_TERMINAL)?,
-            }),
-            Box::new(easytalk::Order::new(
-                number,
-                OrderNumber::new("GDS30004")?,
-                amount,
-                CertControlNumber::new("CERT_1")?,
-            )),
-        ),
-    })
 }

@@ -1,30 +1,22 @@
-//! Breadth first through everything that can happen, by replay: the engine's values cannot be copied, so that a state
-//! is reached again by the acts that led to it.
+//! Through everything that can happen, by replay: the engine's values cannot be copied, so that a state is reached again
+//! by the acts that led to it.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::HashMap,
+    mem,
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use super::{coverage::Coverage, machines::Machine, place::Place, world::World};
-
-/// A state: how it was reached, and how many acts are possible in it.
-struct Node {
-    parent: u32,
-    place: u8,
-    act: u8,
-    acts: u8,
-    measure: (u8, u64),
-}
+use super::{acts::Budget, coverage::Coverage, machines::Machine, place::Place, world::World};
 
 /// What a search has come to.
 #[derive(Default)]
 pub struct Found {
     pub states: usize,
     pub transitions: usize,
-    /// States by the number of choices that lead to them.
-    pub levels: BTreeMap<usize, usize>,
     pub ends: usize,
+    /// The most choices on the way to a state.
+    pub deepest: u16,
     pub coverage: Coverage,
     pub counterexample: Option<Counterexample>,
 }
@@ -37,108 +29,160 @@ pub struct Counterexample {
     pub diagram: Vec<String>,
 }
 
-const ROOT: u32 = u32::MAX;
+/// In which order.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Each replay goes on for as long as it meets what is new: the fastest.
+    Onward,
+    /// Breadth first: what is found is the shortest.
+    Shortest,
+}
 
-/// Everything that can happen in these places with at most so many departures from the good; the shortest way to a
+/// Everything that can happen in these places with at most so much going wrong; the shortest way to a
 /// broken rule, if there is one.
-pub fn search(places: &[Place], machine: Machine, departures: u8) -> Found {
-    let mut found = Found::default();
-    let (mut nodes, mut seen) = (Vec::new(), HashSet::new());
-    for (n, _) in places.iter().enumerate() {
-        let place = u8::try_from(n).expect("few places");
-        visit(&mut found, &mut nodes, &mut seen, places, machine, departures, (ROOT, place, None));
+pub fn search(places: &[Place], machine: Machine, budget: Budget, order: Order) -> Found {
+    let mut search = Search {
+        places,
+        machine,
+        budget,
+        order,
+        nodes: Vec::new(),
+        seen: HashMap::new(),
+        found: Found::default(),
+    };
+    for place in 0..places.len() {
+        let place = u8::try_from(place).expect("few places");
+        search.visit(place, None, None);
     }
     let mut at = 0;
-    let mut level = (0, nodes.len());
-    while at < nodes.len() && found.counterexample.is_none() {
-        if at == level.1 {
-            level = (level.0 + 1, nodes.len());
-        }
-        *found.levels.entry(level.0).or_default() += 1;
-        let Node { place, acts, .. } = nodes[at];
-        for act in 0..acts {
-            let parent = u32::try_from(at).expect("fewer states than memory holds");
-            visit(&mut found, &mut nodes, &mut seen, places, machine, departures, (parent, place, Some(act)));
-            if found.counterexample.is_some() {
-                break;
+    while at < search.nodes.len() && search.found.counterexample.is_none() {
+        let Node { place, acts, .. } = search.nodes[at];
+        let first = match order {
+            Order::Onward => 1,
+            Order::Shortest => 0,
+        };
+        for act in first..acts {
+            if search.found.counterexample.is_none() {
+                search.visit(place, Some(at), Some(act));
             }
         }
         at += 1;
     }
-    found.states = seen.len();
-    found
+    search.found.states = search.seen.len();
+    search.found
 }
 
-fn visit(
-    found: &mut Found,
-    nodes: &mut Vec<Node>,
-    seen: &mut HashSet<u64>,
-    places: &[Place],
+/// A state: how it was reached, and how many acts are possible in it.
+struct Node {
+    parent: Option<u32>,
+    place: u8,
+    act: u8,
+    acts: u8,
+    depth: u16,
+    measure: (u8, u64),
+}
+
+struct Search<'a> {
+    places: &'a [Place],
     machine: Machine,
-    departures: u8,
-    (parent, place, act): (u32, u8, Option<u8>),
-) {
-    let mut script = script_of(nodes, parent);
-    let before = script.len();
-    script.extend(act);
-    found.transitions += 1;
-    let here = &places[usize::from(place)];
-    let mut run = || {
-        let mut world = World::new(here, machine, departures);
-        world.judges = false;
-        if act.is_some() {
-            replay(&mut world, &script[..before]);
+    budget: Budget,
+    order: Order,
+    nodes: Vec<Node>,
+    /// Every state, with the number of acts in it.
+    seen: HashMap<u64, u8>,
+    found: Found,
+}
+
+impl Search<'_> {
+    /// Does that in that state, and goes on as the order says.
+    fn visit(&mut self, place: u8, mut from: Option<usize>, mut act: Option<u8>) {
+        let here = &self.places[usize::from(place)];
+        let mut script = self.script_of(from);
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            let mut world = World::new(here, self.machine, self.budget);
+            world.judges = false;
+            if from.is_some() {
+                replay(&mut world, &script);
+            }
+            world.judges = true;
+            world.coverage = Some(mem::take(&mut self.found.coverage));
+            loop {
+                self.found.transitions += 1;
+                match act {
+                    Some(act) => {
+                        script.push(act);
+                        step(&mut world, act);
+                    }
+                    None => world.run_forced(),
+                }
+                from = match self.enter(&mut world, place, from, act)? {
+                    Some(new) if self.order == Order::Onward && self.nodes[new].acts > 0 => Some(new),
+                    _ => break,
+                };
+                act = Some(0);
+            }
+            self.found.coverage = world.coverage.take().unwrap_or_default();
+            Ok(())
+        }));
+        if let Err(broken) = result.unwrap_or_else(|_| Err("a panic".into())) {
+            self.found.counterexample = Some(match self.order {
+                Order::Shortest => explain(here, self.machine, self.budget, &script, broken),
+                // The same once more, to tell the shortest.
+                Order::Onward => search(self.places, self.machine, self.budget, Order::Shortest)
+                    .counterexample
+                    .unwrap_or_else(|| explain(here, self.machine, self.budget, &script, broken)),
+            });
         }
-        (world.judges, world.coverage) = (true, Some(&mut found.coverage));
-        if let Some(act) = act {
-            step(&mut world, act);
-        } else {
-            world.run_forced();
+    }
+
+    /// Judges the state that was reached; its node, if it is new.
+    fn enter(
+        &mut self,
+        world: &mut World<'_>,
+        place: u8,
+        from: Option<usize>,
+        act: Option<u8>,
+    ) -> Result<Option<usize>, String> {
+        if let Some(broken) = world.broken.take() {
+            return Err(broken);
         }
-        if world.broken.is_some() {
-            return Err(world.broken.unwrap_or_default());
-        }
-        let after = world.measure();
+        let before = from.map(|from| &self.nodes[from]);
+        let (measure, depth) = (world.measure(), before.map_or(0, |before| before.depth + 1));
         // A machine that is known to be bad has to be found by what it does.
-        let falls = machine == Machine::Real;
-        if let Some(measure) =
-            nodes.get(parent as usize).map(|node| node.measure).filter(|before| falls && *before <= after)
+        if let Some(before) =
+            before.filter(|before| before.measure <= measure && self.machine == Machine::Real)
         {
-            return Err(format!("the measure does not fall: {measure:?}, then {after:?}"));
+            return Err(format!("the measure does not fall: {:?}, then {measure:?}", before.measure));
         }
-        let (digest, acts, rests) = (world.digest(), world.acts().len(), world.is_at_rest());
+        let (digest, acts, rests) = (world.digest(place), world.acts().len(), world.is_at_rest());
+        let acts = u8::try_from(acts).expect("few acts");
+        if let Some(known) = self.seen.insert(digest, acts) {
+            let same = known == acts || self.machine != Machine::Real;
+            return if same { Ok(None) } else { Err("two states that count as one differ".into()) };
+        }
         if rests {
+            self.found.ends += 1;
             world.judge_end();
         } else if acts == 0 {
             return Err("it stopped before its end".into());
         }
-        world.broken.map_or(Ok((digest, acts, rests, after)), Err)
-    };
-    let result = catch_unwind(AssertUnwindSafe(&mut run)).unwrap_or_else(|_| Err("a panic".into()));
-    match result {
-        Ok((digest, acts, rests, measure)) => {
-            if seen.insert((digest ^ u64::from(place)).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ u64::from(place))
-            {
-                found.ends += usize::from(rests);
-                let acts = u8::try_from(acts).expect("few acts");
-                nodes.push(Node { parent, place, act: act.unwrap_or(0), acts, measure });
-            }
-        }
-        Err(broken) => found.counterexample = Some(explain(here, machine, departures, &script, broken)),
+        let parent = from.map(|from| u32::try_from(from).expect("fewer states than memory holds"));
+        self.found.deepest = self.found.deepest.max(depth);
+        self.nodes.push(Node { parent, place, act: act.unwrap_or(0), acts, depth, measure });
+        world.broken.take().map_or(Ok(Some(self.nodes.len() - 1)), Err)
     }
-}
 
-fn script_of(nodes: &[Node], mut at: u32) -> Vec<u8> {
-    let mut script = Vec::new();
-    while at != ROOT {
-        let node = &nodes[at as usize];
-        if node.parent != ROOT {
-            script.push(node.act);
+    fn script_of(&self, mut at: Option<usize>) -> Vec<u8> {
+        let mut script = Vec::new();
+        while let Some(node) = at.map(|at| &self.nodes[at]) {
+            if node.parent.is_some() {
+                script.push(node.act);
+            }
+            at = node.parent.map(|parent| parent as usize);
         }
-        at = node.parent;
+        script.reverse();
+        script
     }
-    script.reverse();
-    script
 }
 
 fn replay(world: &mut World<'_>, script: &[u8]) {
@@ -155,8 +199,8 @@ fn step(world: &mut World<'_>, choice: u8) {
 }
 
 /// The same run once more, written down.
-fn explain(place: &Place, machine: Machine, departures: u8, script: &[u8], broken: String) -> Counterexample {
-    let mut world = World::new(place, machine, departures);
+fn explain(place: &Place, machine: Machine, budget: Budget, script: &[u8], broken: String) -> Counterexample {
+    let mut world = World::new(place, machine, budget);
     world.diagram = Some(vec!["sequenceDiagram".into()]);
     let _ = catch_unwind(AssertUnwindSafe(|| {
         replay(&mut world, script);
@@ -164,8 +208,8 @@ fn explain(place: &Place, machine: Machine, departures: u8, script: &[u8], broke
             world.judge_end();
         }
     }));
-    let left = world.departures_left;
+    let departures = budget.total() - world.left.total();
     let mut diagram = world.diagram.take().unwrap_or_default();
     diagram.push(format!("Note over S,G: {broken}"));
-    Counterexample { broken, length: script.len(), departures: departures - left, diagram }
+    Counterexample { broken, length: script.len(), departures, diagram }
 }

@@ -1,15 +1,14 @@
 //! A small gateway with a ledger of its own: one order, booked or not, voided or not.
 
-use std::hash::Hash;
+use std::hash::{Hash, Hasher};
 
 use kicc_proto::{
     flow::table::Verb,
-    product::Product,
     time::{Mono, Now, UnixMillis},
     values::{KstDate, KstDateTime},
 };
 
-use super::place::{DECLINED, Habits, NOT_FOUND, NUMBER, TERMINAL, VAGUE, VAN_TERMINAL};
+use super::place::{DECLINED, Habits, NOT_FOUND, Place, SUCCESS, Sample, VAGUE};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Ledger {
@@ -18,8 +17,10 @@ pub enum Ledger {
     Voided,
 }
 
+#[derive(Clone)]
 pub struct Van {
     habits: Habits,
+    sample: &'static dyn Sample,
     pub ledger: Ledger,
     booked: Option<Now>,
     /// What was booked is not what was asked for.
@@ -30,13 +31,11 @@ pub struct Van {
     delayed: Vec<(Verb, Vec<u8>, Mono)>,
 }
 
-/// How long a gateway of Simple Payment remembers an approval for a net-cancel.
-const REMEMBERED: u64 = 24 * 3_600_000;
-
 impl Van {
-    pub fn new(habits: Habits) -> Self {
+    pub fn new(place: &Place) -> Self {
         Van {
-            habits,
+            habits: place.habits,
+            sample: place.sample,
             ledger: Ledger::Nothing,
             booked: None,
             other_amount: false,
@@ -75,33 +74,17 @@ impl Van {
         self.ledger = Ledger::Standing;
         self.booked = Some(now);
         self.other_amount = other_amount;
-        let standing = self.standing();
-        match (other_amount, self.habits.product) {
-            (false, _) => standing,
-            (true, Product::Simple) => standing.replace(r#","aprvNo""#, r#","trxAmt":1,"aprvNo""#),
-            (true, Product::EasyTalk) => standing.replace("51004", "1"),
-        }
+        self.standing()
     }
 
     fn rescue(&mut self, verb: Verb, body: &str, now: Now) -> String {
-        let easytalk = self.habits.product == Product::EasyTalk;
-        let today = day(now);
-        // A query knows yesterday and today, each under its own date; a cancel must be of today (spec B.5, B.6).
-        let known = self.booked.is_none_or(|at| match easytalk {
-            true => body.contains(day(at).as_str()) && day(at).days_between(&today) <= 1,
-            // One that says 0000 for nothing could not be told from one that has voided (R13c): it forgets nothing.
-            false => self.habits.nothing == "0000" || now.mono.0.saturating_sub(at.mono.0) <= REMEMBERED,
-        });
+        let known = self.booked.is_none_or(|at| self.sample.remembers(at, body, now));
         match (self.ledger, verb) {
             (Ledger::Nothing, Verb::Query) => self.code(NOT_FOUND),
             (_, Verb::Query) if !known => self.code(NOT_FOUND),
             (Ledger::Standing, Verb::Query) => self.standing(),
             (Ledger::Voided, Verb::Query) => self.voided(),
-            (_, Verb::Cancel)
-                if easytalk && !body.contains(&format!(r#""cancelReqDate":"{}""#, today.as_str())) =>
-            {
-                self.code(VAGUE)
-            }
+            (_, Verb::Cancel) if !self.sample.takes(body, now) => self.code(VAGUE),
             (Ledger::Standing, Verb::NetCancel) if !known => self.code(self.habits.nothing),
             (Ledger::Standing, _) => {
                 self.ledger = Ledger::Voided;
@@ -117,52 +100,25 @@ impl Van {
 
     /// A readable answer with that code and the echoes.
     pub fn code(&self, code: &str) -> String {
-        self.body(code, "")
+        self.sample.answer(code, "")
     }
 
     fn standing(&self) -> String {
-        let booked = self.booked.and_then(|at| KstDateTime::from_unix(at.wall).ok());
-        let (date, time) = booked.map_or((String::new(), String::new()), |at| {
-            (at.date().as_str().to_owned(), at.time().as_str().to_owned())
-        });
-        let more = match self.habits.product {
-            Product::Simple => format!(
-                r#","aprvNo":"12345678","aprvDt":"{date}","vanTrxNo":"V12345678901","cardConfirmNo":"1234-56**-****-1234""#
-            ),
-            Product::EasyTalk => format!(
-                r#","shopOrderNo":"GDS30004","controlNo":"20261121000000000001","amount":51004,"transactionDate":"{date}{time}""#
-            ),
-        };
-        self.body("0000", &more)
+        let booked = self.booked.expect("what stands was booked");
+        let booked = KstDateTime::from_unix(booked.wall).expect("a date after 1970");
+        self.sample.answer(SUCCESS, &self.sample.standing(booked, self.other_amount))
     }
 
     fn voided(&self) -> String {
-        match self.habits.product {
-            Product::Simple => self.body("0000", r#","cardConfirmNo":"1234-56**-****-1234""#),
-            Product::EasyTalk => {
-                self.body("0000", r#","cancelControlNo":"20261121000000000002","amount":51004"#)
-            }
-        }
-    }
-
-    fn body(&self, code: &str, more: &str) -> String {
-        match self.habits.product {
-            Product::Simple => {
-                format!(
-                    r#"{{"respCd":"{code}","respMsg":"text","tid":"{TERMINAL}","mercTrxNo":"{NUMBER}"{more}}}"#
-                )
-            }
-            Product::EasyTalk => format!(
-                r#"{{"resCd":"{code}","resMsg":"text","shopTransactionId":"{NUMBER}","vanTid":"{VAN_TERMINAL}"{more}}}"#
-            ),
-        }
+        self.sample.answer(SUCCESS, self.sample.voided())
     }
 
     /// What decides how it will behave, without absolute times.
-    pub fn digest(&self, now: Now, state: &mut impl std::hash::Hasher) {
-        (self.ledger, self.refuses, self.other_amount, self.booked.map(|at| day(at).as_str().to_owned()))
-            .hash(state);
-        self.booked.is_some_and(|at| now.mono.0 - at.mono.0 > REMEMBERED).hash(state);
+    pub fn digest(&self, now: Now, state: &mut impl Hasher) {
+        (self.ledger, self.refuses, self.other_amount).hash(state);
+        if let Some(at) = self.booked {
+            (day(at).as_str(), self.sample.remembers(at, day(at).as_str(), now)).hash(state);
+        }
         for (verb, body, due) in &self.delayed {
             (verb, body, due.0 - now.mono.0).hash(state);
         }

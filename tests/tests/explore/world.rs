@@ -3,28 +3,25 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     mem,
+    rc::Rc,
 };
 
 use kicc_proto::{
     flow::{
-        Done, Driver, Ended, InFlight, Opening, Outcome, RefundOutcome, Step, Verdict,
+        Done, Driver, Ended, InFlight, Opening, Outcome, Persist, PersonError, RefundOutcome, Step, Verdict,
         outcome::Resolution,
         refund, resolve, resume, retry,
         table::{Stage, Verb},
     },
     journal::{Expect, Key, Kind, Row, Standing, record::Record},
-    product::{Credentials, Product},
     time::{Deadline, Millis, Mono, Now},
-    values::ChannelId,
-    wire::{
-        NotSent, RequestBuffer,
-        sign::{Nonce, Sign, SignError},
-    },
+    wire::{NotSent, RequestBuffer, sign::Nonce},
 };
 
 use super::{
-    acts::Act,
+    acts::{Act, Budget, Cost},
     coverage::Coverage,
+    glance::Noted,
     machines::Machine,
     place::Place,
     van::{Ledger, Van},
@@ -32,14 +29,14 @@ use super::{
 
 /// What a worker has in hand.
 pub enum Doing {
+    /// About to write that row.
+    Write(Persist, Rc<Noted>),
+    /// Another step.
     Step(Step),
     /// Encoded; not one byte has left.
     Ready(Box<Ready>),
     /// Answered; not read yet.
-    Sent {
-        in_flight: Box<InFlight>,
-        answer: Vec<u8>,
-    },
+    Sent { in_flight: Box<InFlight>, answer: Vec<u8> },
 }
 
 pub struct Ready {
@@ -62,9 +59,11 @@ pub struct Worker {
     pub key: Key,
     pub token: u64,
     /// The row that it wrote or was given last.
-    pub row: Option<Row>,
+    pub row: Option<Rc<Noted>>,
     /// The same before its latest write, for a machine that does not flush.
-    pub before: Option<Row>,
+    pub before: Option<Rc<Noted>>,
+    /// The row that it waits to write again.
+    pub again: Option<Rc<Noted>>,
     /// A write of its present row was not answered.
     pub unsettled: bool,
     /// Failed writes of its present row.
@@ -92,22 +91,36 @@ pub struct Wire {
     pub stood_since: bool,
 }
 
+/// An approved sale in which nothing went wrong.
+#[derive(Clone)]
+pub struct Sold {
+    now: Now,
+    rows: BTreeMap<Key, Rc<Noted>>,
+    van: Van,
+}
+
 pub struct World<'a> {
     pub place: &'a Place,
     pub machine: Machine,
+    /// What this machine's clocks say.
     pub now: Now,
-    pub rows: BTreeMap<Key, Row>,
-    pub late_commit: Option<(Row, Expect)>,
-    pub backup: Option<BTreeMap<Key, Row>>,
+    /// What the gateway's say, which go right.
+    pub real: Now,
+    pub rows: BTreeMap<Key, Rc<Noted>>,
+    pub late_commit: Option<(Rc<Noted>, Expect)>,
+    pub backup: Option<BTreeMap<Key, Rc<Noted>>>,
     pub workers: Vec<Worker>,
     pub van: Van,
     pub books: Option<bool>,
     /// What the caller was told last.
     pub told: Option<Verdict>,
-    pub departures_left: u8,
+    /// How much may still go wrong.
+    pub left: Budget,
     pub wire: Wire,
     pub restored: bool,
+    /// A day and more passed in which nothing was done, or so the clock says.
     pub overslept: bool,
+    pub clock_was_put: bool,
     pub resolved: bool,
     pub asked_again: bool,
     /// A person must look, and none has.
@@ -119,35 +132,50 @@ pub struct World<'a> {
     /// The lines of a sequence diagram, if they are wanted.
     pub diagram: Option<Vec<String>>,
     /// What was met, if that is wanted.
-    pub coverage: Option<&'a mut Coverage>,
+    pub coverage: Option<Coverage>,
     buffer: RequestBuffer,
 }
 
-struct Signer;
-
-impl Sign for Signer {
-    fn sign(&self, _: &[&[u8]]) -> Result<[u8; 32], SignError> {
-        Ok([7; 32])
-    }
-}
-
 impl<'a> World<'a> {
-    pub fn new(place: &'a Place, machine: Machine, departures: u8) -> Self {
-        let mut world = World {
+    pub fn new(place: &'a Place, machine: Machine, budget: Budget) -> Self {
+        let Some(after) = place.habits.refund_after else {
+            let mut world = World::empty(place, machine);
+            world.open();
+            world.left = budget;
+            return world;
+        };
+        let sold = place.sold.get_or_init(|| {
+            let mut world = World::empty(place, Machine::Real);
+            world.open();
+            world.run_forced();
+            world.later(after.0);
+            Sold { now: world.now, rows: world.rows, van: world.van }
+        });
+        let Sold { now, rows, van } = sold.clone();
+        let world = World::empty(place, machine);
+        let mut world = World { now, real: now, rows, van, books: Some(true), left: budget, ..world };
+        world.begin_refund(0);
+        world
+    }
+
+    fn empty(place: &'a Place, machine: Machine) -> Self {
+        World {
             place,
             machine,
             now: place.begins,
+            real: place.begins,
             rows: BTreeMap::new(),
             late_commit: None,
             backup: None,
             workers: Vec::new(),
-            van: Van::new(place.habits),
+            van: Van::new(place),
             books: None,
             told: None,
-            departures_left: 0,
+            left: Budget::default(),
             wire: Wire::default(),
             restored: false,
             overslept: false,
+            clock_was_put: false,
             resolved: false,
             asked_again: false,
             parked: false,
@@ -156,22 +184,7 @@ impl<'a> World<'a> {
             diagram: None,
             coverage: None,
             buffer: RequestBuffer::new(),
-        };
-        world.open();
-        if let Some(after) = place.habits.refund_after {
-            // The sale goes well, whatever the machine.
-            world.machine = Machine::Real;
-            world.run_forced();
-            world.machine = machine;
-            world.later(after.0);
-            world.told = None;
-            world.wire = Wire::default();
-            world.backup = None;
-            world.departures_left = departures;
-            world.begin_refund(0);
         }
-        world.departures_left = departures;
-        world
     }
 
     pub fn key(&self) -> Key {
@@ -179,15 +192,11 @@ impl<'a> World<'a> {
     }
 
     /// The row that is being worked on: the refund's, once there is one.
-    pub fn row(&self) -> Option<&Row> {
+    pub fn row(&self) -> Option<&Rc<Noted>> {
         self.rows.values().find(|row| row.kind == Kind::Refund).or_else(|| self.rows.values().next())
     }
 
-    pub fn record_of(row: &Row) -> Record {
-        Record::of_row(row).expect("a record that was just written")
-    }
-
-    pub fn has_worker(&self, row: &Row) -> bool {
+    pub fn has_worker(&self, row: &Noted) -> bool {
         self.workers
             .iter()
             .any(|worker| worker.key == row.key && worker.token == row.token && !row.holder.is_empty())
@@ -208,22 +217,24 @@ impl<'a> World<'a> {
     }
 
     pub fn later(&mut self, millis: u64) {
-        self.now = Now { mono: self.now.mono + Millis(millis), wall: self.now.wall + Millis(millis) };
-        self.van.catch_up(self.now);
+        for clock in [&mut self.now, &mut self.real] {
+            *clock = Now { mono: clock.mono + Millis(millis), wall: clock.wall + Millis(millis) };
+        }
+        self.van.catch_up(self.real);
     }
 
     /// Goes on as long as there is no choice.
     pub fn run_forced(&mut self) {
         while self.broken.is_none() {
             match self.acts()[..] {
-                [(act, 0)] => self.perform(act, 0),
+                [(act, Cost::Nothing)] => self.perform(act, Cost::Nothing),
                 _ => return,
             }
         }
     }
 
-    pub fn perform(&mut self, act: Act, cost: u8) {
-        self.departures_left -= cost;
+    pub fn perform(&mut self, act: Act, cost: Cost) {
+        self.left.take(cost);
         match act {
             Act::Worker(n, deed) => self.deed(n, deed),
             Act::LateCommit => {
@@ -239,7 +250,7 @@ impl<'a> World<'a> {
                 self.parked = false;
                 self.rows = self.backup.take().unwrap_or_default();
                 for row in self.rows.values_mut() {
-                    row.suspect = true;
+                    *row = row.with(|row| row.suspect = true);
                 }
             }
             Act::SameOrderAgain => self.same_order_again(),
@@ -262,22 +273,23 @@ impl<'a> World<'a> {
     }
 
     fn begin_refund(&mut self, earlier: u32) {
-        let original = World::record_of(&self.rows[&self.key()]);
+        let original = self.rows[&self.key()].record();
         let driver = self.driver(1);
         let opening = Opening { merchant: &self.place.merchant, driver: &driver, attempt: [2; 16] };
         let persist = refund(&original, earlier, &opening, self.now).expect("an approval to refund");
         self.say(|| "S->>W1: refund".into());
-        let key = persist.row().key;
+        let key = persist.key().clone();
         self.hire(key, 1, None, true, Step::Persist(persist));
     }
 
-    fn hire(&mut self, key: Key, token: u64, row: Option<Row>, approving: bool, step: Step) {
+    fn hire(&mut self, key: Key, token: u64, row: Option<Rc<Noted>>, approving: bool, step: Step) {
         let now = self.now.mono;
         let worker = Worker {
             doing: None,
             key,
             token,
             before: None,
+            again: None,
             row,
             unsettled: false,
             tries: 0,
@@ -299,7 +311,7 @@ impl<'a> World<'a> {
             let Some(row) = self.rows.values().find(|row| !row.told).cloned() else { return };
             let driver = self.driver(row.token);
             let (key, token) = (row.key.clone(), row.token);
-            match resume(row.clone(), &self.place.merchant, &driver, self.now) {
+            match resume(Row::clone(&row), &self.place.merchant, &driver, self.now) {
                 Ok(step) => self.hire(key, token, Some(row), false, step),
                 Err(error) => self.must(false, || format!("R17: {error}")),
             }
@@ -308,33 +320,38 @@ impl<'a> World<'a> {
         self.claim(row);
     }
 
-    pub fn claim(&mut self, mut row: Row) {
+    pub fn claim(&mut self, row: Rc<Noted>) {
         if self.machine == Machine::RefundsUnderAFreshNumber && row.kind == Kind::Refund {
             self.rows.remove(&row.key);
-            let earlier = World::record_of(&row).cancel.map_or(0, |cancel| cancel.sequence);
+            let earlier = row.record().cancel.map_or(0, |cancel| cancel.sequence);
             self.begin_refund(earlier);
             return;
         }
-        row.token += 1;
-        row.holder = format!("w{}", row.token).into();
-        row.lease_until = self.now.wall + self.place.policy.lease;
-        self.rows.insert(row.key.clone(), row.clone());
-        let (token, driver) = (row.token, self.driver(row.token));
+        let (row, driver) = self.lease(&row);
+        let token = row.token;
         self.say(|| format!("J->>W{token}: claimed"));
-        let record = World::record_of(&row);
-        if self.machine == Machine::IntentIsNeverSent && record.stage == Stage::Intent {
+        if self.machine == Machine::IntentIsNeverSent && row.record().stage == Stage::Intent {
             self.rows.remove(&row.key);
-            self.tell(Verdict::Approval(Outcome::NeverSent(NotSent::PermitLapsed)));
+            self.tell(Verdict::Approval(Outcome::NeverSent(NotSent::PermitLapsed)), None);
             return;
         }
-        match resume(row.clone(), &self.place.merchant, &driver, self.now) {
-            Ok(step) => {
-                let key = row.key.clone();
-                self.observe(Some(&record), &step);
-                self.hire(key, token, Some(row), false, step);
-            }
+        match resume(Row::clone(&row), &self.place.merchant, &driver, self.now) {
+            Ok(step) => self.hire(row.key.clone(), token, Some(row), false, step),
             Err(error) => self.must(false, || format!("R17: {error}")),
         }
+    }
+
+    /// The row under a new token.
+    fn lease(&mut self, row: &Noted) -> (Rc<Noted>, Driver) {
+        let lease_until = self.now.wall + self.place.policy.lease;
+        let row = row.with(|row| {
+            row.token += 1;
+            row.holder = format!("w{}", row.token).into();
+            row.lease_until = lease_until;
+        });
+        self.rows.insert(row.key.clone(), Rc::clone(&row));
+        let driver = self.driver(row.token);
+        (row, driver)
     }
 
     fn same_order_again(&mut self) {
@@ -343,33 +360,36 @@ impl<'a> World<'a> {
         let opening = Opening { merchant: &self.place.merchant, driver: &driver, attempt: [9; 16] };
         let persist = self.place.order.open(&opening, self.now).expect("a valid order");
         self.say(|| "S->>W9: the same order".into());
-        let result = Ok(self.commit(persist.row(), persist.expect()));
+        let result = Ok(self.commit(Noted::new(persist.row()), persist.expect()));
         let known = match persist.written(result, self.now) {
             Step::Done(done) => matches!(done.into_ended(), Ended::Known(_)),
             _ => false,
         };
         self.must(known, || "R3: a known number was not recognised".into());
         if self.machine == Machine::KnownNumberIsNeverSent {
-            self.tell(Verdict::Approval(Outcome::NeverSent(NotSent::NotRecorded)));
+            self.tell(Verdict::Approval(Outcome::NeverSent(NotSent::NotRecorded)), None);
         }
     }
 
-    pub fn parked_row(&self) -> Option<Row> {
+    pub fn parked_row(&self) -> Option<Rc<Noted>> {
         self.rows.values().find(|row| row.standing == Standing::Parked).cloned()
     }
 
     fn person_retries(&mut self) {
-        let Some(mut row) = self.parked_row() else { return };
-        row.token += 1;
-        row.holder = format!("w{}", row.token).into();
-        row.lease_until = self.now.wall + self.place.policy.lease;
-        self.rows.insert(row.key.clone(), row.clone());
-        let (key, token, driver) = (row.key.clone(), row.token, self.driver(row.token));
-        self.told = None;
-        self.parked = false;
+        let Some(parked) = self.parked_row() else { return };
+        let (row, driver) = self.lease(&parked);
+        let (key, token) = (row.key.clone(), row.token);
         self.say(|| format!("S->>W{token}: retry"));
-        match retry(row.clone(), &self.place.merchant, &driver, self.now) {
-            Ok(persist) => self.hire(key, token, Some(row), false, Step::Persist(persist)),
+        match retry(Row::clone(&row), &self.place.merchant, &driver, self.now) {
+            Ok(persist) => {
+                self.told = None;
+                self.parked = false;
+                self.hire(key, token, Some(row), false, Step::Persist(persist));
+            }
+            Err(PersonError::NothingSettles) => {
+                self.say(|| format!("W{token}->>S: refused: nothing settles it"));
+                self.rows.insert(key, parked);
+            }
             Err(error) => self.must(false, || format!("R20: {error}")),
         }
     }
@@ -377,7 +397,7 @@ impl<'a> World<'a> {
     /// The person looks when the last message cannot be under way any more, and tells the truth.
     fn person_resolves(&mut self) {
         let Some(row) = self.parked_row() else { return };
-        let after = World::record_of(&row).rescue.last_deadline;
+        let after = row.record().rescue.last_deadline;
         let quiet = self.place.policy.quiet_period.0;
         self.later(after.0.saturating_sub(self.now.wall.0) + quiet);
         let charged = self.van.ledger == Ledger::Standing;
@@ -386,7 +406,7 @@ impl<'a> World<'a> {
         self.say(|| format!("S->>J: resolved: charged {charged}"));
         let (key, token, driver) = (row.key.clone(), row.token, self.driver(row.token));
         let resolution = Resolution { charged, note: "looked".into() };
-        match resolve(row.clone(), resolution, &self.place.merchant, &driver, self.now) {
+        match resolve(Row::clone(&row), resolution, &self.place.merchant, &driver, self.now) {
             Ok(persist) => self.hire(key, token, Some(row), false, Step::Persist(persist)),
             Err(error) => self.must(false, || format!("R20: {error}")),
         }
@@ -418,11 +438,7 @@ impl<'a> World<'a> {
         let doing = match step {
             Step::Transmit(transmit) => {
                 let (verb, token, permit) = (transmit.verb(), transmit.token(), transmit.permit());
-                let channel = ChannelId::new("CH_A1B2C3D4").expect("a valid channel");
-                let credentials = match self.place.habits.product {
-                    Product::Simple => Credentials::Signature { channel_id: &channel, signer: &Signer },
-                    Product::EasyTalk => Credentials::None,
-                };
+                let credentials = self.place.sample.credentials();
                 let mut buffer = mem::take(&mut self.buffer);
                 let encoded = transmit.encode(credentials, Nonce([7; 16]), self.now, &mut buffer);
                 let encoded = encoded.map(|(request, in_flight)| (request.body().to_vec(), in_flight));
@@ -435,7 +451,12 @@ impl<'a> World<'a> {
                     Err(step) => return self.take_up(n, step),
                 }
             }
-            Step::InFlight(in_flight) => Doing::Step(in_flight.lost(self.now)),
+            Step::InFlight(in_flight) => return self.take_up(n, in_flight.lost(self.now)),
+            Step::Persist(persist) => {
+                let row = Noted::new(persist.row());
+                self.observe(n, &row, persist.expect());
+                Doing::Write(persist, row)
+            }
             step => Doing::Step(step),
         };
         self.workers[n].doing = Some(doing);
@@ -443,26 +464,27 @@ impl<'a> World<'a> {
 
     pub fn end(&mut self, done: Done) {
         let revision = done.revision();
-        let key = done.record().map(|record| record.key.clone());
+        let record = done.record().cloned();
         match done.into_ended() {
             Ended::Verdict(verdict) => {
-                if let Some(row) = key.and_then(|key| self.rows.get_mut(&key)) {
-                    row.told |= Some(row.revision) == revision;
+                if let Some(row) = record.as_ref().and_then(|record| self.rows.get_mut(&record.key)) {
+                    let told = row.told || Some(row.revision) == revision;
+                    *row = row.with(|row| row.told = told);
                 }
-                self.tell(verdict);
+                self.tell(verdict, record.as_ref());
             }
-            Ended::TakenOver(_) | Ended::Known(_) => {}
+            Ended::TakenOver(_) | Ended::Known(_) | Ended::NotKnown { .. } => {}
             other => self.must(false, || format!("R3: ended as {other:?}")),
         }
     }
 
-    pub fn tell(&mut self, verdict: Verdict) {
+    pub fn tell(&mut self, verdict: Verdict, record: Option<&Record>) {
         self.say(|| format!("W1->>S: {}", named(&verdict)));
         if let Some(coverage) = &mut self.coverage {
             coverage.outcomes.insert(named(&verdict));
         }
         if self.judges {
-            self.judge_telling(&verdict);
+            self.judge_telling(&verdict, record);
         }
         self.told = Some(verdict);
     }
