@@ -92,14 +92,19 @@ pub enum Deed {
     Crash,
     /// Is stopped until its message may not go any more.
     Paused,
-    /// Finds the machine's wall clock put forward by a day and an hour.
-    ClockPutForward,
-    /// Finds it put back.
-    ClockPutBack,
+    /// Finds the machine's wall clock put.
+    ClockPut(Jump),
     /// Is stopped; another, whose clock runs ahead, takes over at once.
     Robbed,
     /// Is stopped for longer than its lease; another takes over.
     Stopped,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Jump {
+    TenMinutesBack,
+    AnHourForward,
+    ADayForward,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,7 +191,7 @@ const APPROVALS: [Fate; 23] = [
     Fate::AnswerReset,
     Fate::Delayed(34_000),
     Fate::Delayed(60_000),
-    Fate::DelayedReset(3_000),
+    Fate::DelayedReset(4_000),
     Fate::DelayedReset(34_000),
     Fate::AnswerLate,
     Fate::BadGateway,
@@ -210,7 +215,7 @@ const RESCUES: [Fate; 13] = [
     Fate::LostReset,
     Fate::AnswerLost,
     Fate::Delayed(34_000),
-    Fate::DelayedReset(3_000),
+    Fate::DelayedReset(4_000),
     Fate::BadGateway,
     Fate::Foreign,
     Fate::Blemished,
@@ -321,7 +326,7 @@ impl World<'_> {
                     let texts = approve
                         || !matches!(fate, Fate::Foreign | Fate::Blemished)
                         || self.place.sample.reads_texts_of(ready.verb);
-                    let believable = !matches!(fate, Fate::DoneBut(_)) || self.may_lie(ready.verb);
+                    let believable = !matches!(fate, Fate::DoneBut(_)) || self.may_lie(worker, ready.verb);
                     if texts && believable && (may_rob || !robs) {
                         acts.bad(Deed::Post(*fate));
                     }
@@ -347,8 +352,9 @@ impl World<'_> {
             && self.place.habits.begins == NOON
             && matches!(doing, Doing::Ready(_) | Doing::Step(Step::Wait(_)))
         {
-            acts.bad(Deed::ClockPutForward);
-            acts.bad(Deed::ClockPutBack);
+            for jump in [Jump::TenMinutesBack, Jump::AnHourForward, Jump::ADayForward] {
+                acts.bad(Deed::ClockPut(jump));
+            }
         }
         if may_rob
             && !matches!(doing, Doing::Step(Step::Done(_)) | Doing::Sent { .. })
@@ -362,9 +368,11 @@ impl World<'_> {
     /// Whether the gateway may do what it is asked and answer with a refusal. An approval's is settled, unless its
     /// word is taken by configuration; a cancel's is asked about, where it can be: else its word is all there is, and
     /// R15 has it that the approval stands.
-    fn may_lie(&self, verb: Verb) -> bool {
+    fn may_lie(&self, worker: &Worker, verb: Verb) -> bool {
         let habits = &self.place.habits;
-        habits.settles && (habits.query || verb == Verb::Approve)
+        let sent = worker.row.as_ref().map_or(0, |row| row.sent());
+        let may_ask = habits.query && !self.overslept && sent < habits.tries.into();
+        habits.settles && (verb == Verb::Approve || may_ask)
     }
 
     fn can_be_robbed(&self, worker: &Worker) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! The engine does not say which row it took; its records do. Of the rows that the public table gives for what the
 //! history says has happened, whatever the facts that cannot be seen from outside, one leads from the record before
-//! to the record after.
+//! to the record after. Where several do, none is counted.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -21,14 +21,12 @@ use kicc_proto::{
 
 use super::{
     glance::Noted,
-    place::{NOT_FOUND, SUCCESS},
+    place::{NOT_FOUND, SUCCESS, Sample},
 };
 
 #[derive(Default)]
 pub struct Coverage {
     pub rows: BTreeSet<Row>,
-    /// Transitions that fit several rows: these are counted for none.
-    pub ambiguous: BTreeSet<Vec<Row>>,
     pub outcomes: BTreeSet<String>,
     /// What was looked at before: to decode the records takes long.
     seen: HashSet<(u64, u64, u64, bool)>,
@@ -41,11 +39,14 @@ impl Coverage {
         if before.key != after.key || !self.seen.insert(transition) {
             return;
         }
+        // EasyTalkPay writes down for which date it was said, unless that proves it of all.
+        let absent = !after.record.0.contains(r#""not_found":"#);
         let (before, after) = (&before.record(), &after.record());
         let added = (after.history.len() + after.history_dropped as usize)
             .saturating_sub(before.history.len() + before.history_dropped as usize);
         let news = &after.history[after.history.len().saturating_sub(added)..];
-        let Some((verb, events)) = news.iter().rev().find_map(|entry| events(&entry.what, before, policy))
+        let Some((verb, events)) =
+            news.iter().rev().find_map(|entry| events(&entry.what, before, policy, absent))
         else {
             return;
         };
@@ -56,16 +57,79 @@ impl Coverage {
             .collect();
         fitting.sort_unstable();
         fitting.dedup();
-        match fitting[..] {
-            [] => {}
-            [row] => drop(self.rows.insert(row)),
-            _ => drop(self.ambiguous.insert(fitting)),
+        if let [row] = fitting[..] {
+            self.rows.insert(row);
         }
+    }
+
+    /// What was missed although nothing says why it cannot be, and what was met although that was said.
+    pub fn surprises(&self, sample: &dyn Sample) -> Vec<String> {
+        let (rows, ends) = sample.never();
+        let never = |row: &Row| rows.iter().chain(NEVER).any(|(_, rows)| rows.contains(row));
+        let rows = Row::ALL.iter().filter(|row| self.rows.contains(row) == never(row));
+        let never = |end: &str| ends.iter().chain(NEVER_TOLD).any(|(_, ends)| ends.contains(&end));
+        let ends = ends_of_all().into_iter().filter(|end| self.outcomes.contains(end) == never(end));
+        rows.map(|row| format!("{row:?}")).chain(ends).collect()
     }
 }
 
+/// What never is, and why.
+pub type Never<T> = (&'static str, &'static [T]);
+
+/// Rows that no product takes.
+const NEVER: &[Never<Row>] = &[
+    (
+        "an approval has one answer (R4): whoever has read a refusal reads no success",
+        &[Row::SettlingLate, Row::SettlingLateCancelled],
+    ),
+    (
+        "what is parked, or closed in knowledge of the approval, is left alone before the table is asked",
+        &[Row::ParkedOther, Row::ClosedOther],
+    ),
+    (
+        "without a rescue message only a person closes what was not answered, and that is no row",
+        &[Row::ClosedLateCancelled],
+    ),
+];
+
+/// Ends that are told of no product.
+const NEVER_TOLD: &[Never<&str>] = &[
+    ("no refund is at stake", &["needs_operator RefundUnknown"]),
+    (
+        "only an approval is confirmed, asked about without a query, or read late",
+        &[
+            "refund: needs_operator Unconfirmed",
+            "refund: needs_operator StillStands",
+            "refund: needs_operator NoStatusQuery",
+            "refund: needs_operator LateSuccessAfterResolution",
+        ],
+    ),
+];
+
+/// All ends that there are, a person's reasons beside them.
+fn ends_of_all() -> Vec<String> {
+    const REASONS: [&str; 11] = [
+        "ProvesNothing",
+        "Unanswered",
+        "OutsideProofWindow",
+        "Unconfirmed",
+        "AcceptCannotTell",
+        "CancelRefused",
+        "StillStands",
+        "RefundUnknown",
+        "NoStatusQuery",
+        "JournalBehindBooks",
+        "LateSuccessAfterResolution",
+    ];
+    let reasons = REASONS.iter().map(|why| format!("needs_operator {why}"));
+    let approvals = ["approved", "declined", "never_sent", "reversed"].map(String::from);
+    let refunds = ["refunded", "refused", "not_attempted"].map(String::from);
+    let refunds = refunds.into_iter().chain(reasons.clone()).map(|end| format!("refund: {end}"));
+    approvals.into_iter().chain(reasons).chain(refunds).collect()
+}
+
 /// What may have happened, as the history tells it.
-fn events(what: &Happening, before: &Record, policy: &Policy) -> Option<(Verb, Vec<Event>)> {
+fn events(what: &Happening, before: &Record, policy: &Policy, absent: bool) -> Option<(Verb, Vec<Event>)> {
     Some(match what {
         Happening::Succeeded(verb) => (
             *verb,
@@ -81,6 +145,7 @@ fn events(what: &Happening, before: &Record, policy: &Policy) -> Option<(Verb, V
             let class = ResultCode::new(&said.code).map(|code| policy.codes.class(code)).ok()?;
             let event = match (verb, class) {
                 (Verb::Query, _) if &*said.code == SUCCESS => Event::AlreadyVoided,
+                (Verb::Query, _) if &*said.code == NOT_FOUND && absent => Event::NothingStands,
                 (Verb::Query, _) if &*said.code == NOT_FOUND => {
                     return Some((*verb, vec![Event::NothingStands, Event::ProvesNothing]));
                 }

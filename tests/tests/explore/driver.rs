@@ -13,7 +13,7 @@ use kicc_proto::{
 };
 
 use super::{
-    acts::{Deed, Fate, Word, Write},
+    acts::{Deed, Fate, Jump, Word, Write},
     glance::Noted,
     machines::Machine,
     place::{DECLINED, NOT_FOUND, NUMBER, SUCCESS},
@@ -24,9 +24,9 @@ use super::{
 const PAUSED: u64 = 11_000;
 /// Longer than a lease.
 const STOPPED: u64 = 61_000;
+/// An answer's time, where nothing else is said.
+const EXCHANGE: u64 = 3_000;
 const OVERSLEPT: u64 = 25 * 3_600_000;
-/// By so much a wall clock is put back.
-const PUT_BACK: u64 = 10 * 60_000;
 
 impl World<'_> {
     pub fn deed(&mut self, n: usize, deed: Deed) {
@@ -47,8 +47,8 @@ impl World<'_> {
                 self.later(PAUSED);
                 return;
             }
-            Deed::ClockPutForward | Deed::ClockPutBack => {
-                self.put_clock(deed == Deed::ClockPutForward);
+            Deed::ClockPut(jump) => {
+                self.put_clock(jump);
                 return;
             }
             _ => {}
@@ -85,17 +85,23 @@ impl World<'_> {
     }
 
     /// The wall clock alone jumps (R25).
-    fn put_clock(&mut self, forward: bool) {
-        let wall = self.now.wall.0;
+    fn put_clock(&mut self, jump: Jump) {
+        let Now { mono, wall } = self.now;
         self.clock_was_put = true;
-        self.overslept |= forward;
-        self.now.wall = UnixMillis(if forward { wall + OVERSLEPT } else { wall - PUT_BACK });
-        if forward && self.machine == Machine::WaitsByTheWallClock {
-            self.now.mono = self.now.mono + Millis(OVERSLEPT);
+        self.overslept |= jump == Jump::ADayForward;
+        let millis = match jump {
+            Jump::TenMinutesBack => 0,
+            Jump::AnHourForward => 3_600_000,
+            Jump::ADayForward => OVERSLEPT,
+        };
+        self.now.wall = wall + Millis(millis);
+        if jump == Jump::TenMinutesBack {
+            self.now.wall = UnixMillis(wall.0 - 600_000);
         }
-        self.say(|| {
-            format!("Note over S: the clock is put {}", if forward { "a day forward" } else { "back" })
-        });
+        if self.machine == Machine::WaitsByTheWallClock {
+            self.now.mono = mono + Millis(millis);
+        }
+        self.say(|| format!("Note over S: the clock is put: {jump:?}"));
     }
 
     /// Counts the transition to that row: from the one that stands, where it is to be written over; else from its
@@ -313,6 +319,7 @@ impl World<'_> {
             self.van.delay(verb, &ready.body, due);
         }
         let bytes = |text: &str| text.as_bytes().to_vec();
+        self.later(EXCHANGE);
         match fate {
             Fate::Lost | Fate::AnswerLost | Fate::Delayed(_) => {
                 Some(self.failed(n, ready, Failure::MaybeSent(MaybeSent::Timeout)))

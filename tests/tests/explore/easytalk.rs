@@ -5,13 +5,17 @@ use std::error::Error;
 
 use kicc_proto::{
     easytalk,
-    flow::{policy::SettlesRefund, table::Verb},
+    flow::{
+        policy::SettlesRefund,
+        table::{Row, Verb},
+    },
     product::{Credentials, Merchant, Order, Product},
     time::Now,
     values::{CertControlNumber, Environment, KstDateTime, OrderNumber, VanTerminalId},
 };
 
 use super::{
+    coverage::Never,
     place::{
         ALREADY, AT_ONCE, DUPLICATE, Habits, NEXT_DAY, NOON, NOTHING, NUMBER, Sample, VAGUE, WON,
         number_and_amount,
@@ -28,7 +32,7 @@ const BASE: Habits = Habits {
     remembers: false,
     nothing: VAGUE,
     already: VAGUE,
-    tries: 14,
+    tries: 9,
     settles: true,
     query: true,
     refund_settled: SettlesRefund::SameDay,
@@ -42,6 +46,7 @@ impl Sample for EasyTalk {
             Habits { begins: "20261121235935", ..BASE },
             Habits { begins: "20261121235958", already: DUPLICATE, ..BASE },
             Habits { tries: 3, settles: false, ..BASE },
+            Habits { tries: 2, ..BASE },
             Habits { query: false, ..BASE },
             Habits { query: false, nothing: NOTHING, already: ALREADY, settles: false, ..BASE },
             Habits { refund_after: AT_ONCE, ..BASE },
@@ -91,7 +96,43 @@ impl Sample for EasyTalk {
         cancel.contains(&format!(r#""cancelReqDate":"{}""#, day(now).as_str()))
     }
 
+    fn never(&self) -> (&[Never<Row>], &[Never<&'static str>]) {
+        (NEVER, NEVER_TOLD)
+    }
+
     fn reads_texts_of(&self, verb: Verb) -> bool {
         verb == Verb::Query
     }
 }
+
+/// Rows that it does not take, and why.
+const NEVER: &[Never<Row>] = &[
+    (
+        "a query voids nothing",
+        &[
+            Row::ReversingVoided,
+            Row::ReversingVoidedEarly,
+            Row::ReversingVoidedUnconfirmed,
+            Row::ReversingConfirmedByAny,
+            Row::VoidingRefusedAgain,
+        ],
+    ),
+    (
+        "of what was approved, not found proves nothing (R13b)",
+        &[
+            Row::VoidingNothing,
+            Row::VoidingNothingEarly,
+            Row::VoidingNothingOutside,
+            Row::RefundNothing,
+            Row::RefundNothingEarly,
+            Row::RefundNothingOutside,
+        ],
+    ),
+    ("a query finds the approval before the record is closed", &[Row::ClosedLate]),
+];
+
+/// Ends that are not told of it, and why.
+const NEVER_TOLD: &[Never<&str>] = &[
+    ("a query voids nothing that could be confirmed", &["needs_operator Unconfirmed"]),
+    ("not found proves nothing of a refund", &["refund: needs_operator OutsideProofWindow"]),
+];

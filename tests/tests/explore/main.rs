@@ -39,6 +39,7 @@ use std::time::Instant;
 use kicc_proto::{flow::table::Row, product::Product};
 
 use acts::Budget;
+use coverage::Coverage;
 use machines::Machine;
 use search::{Counterexample, Order, search};
 
@@ -72,15 +73,13 @@ fn explore(product: Product) {
         budget.crashes,
         began.elapsed().as_secs_f32(),
     );
-    let missed: Vec<_> = Row::ALL.iter().filter(|row| !found.coverage.rows.contains(row)).collect();
-    println!(
-        "{}: {} of {} rows; not {missed:?}",
-        product.as_str(),
-        found.coverage.rows.len(),
-        Row::ALL.len()
-    );
-    println!("{}: ambiguous {:?}", product.as_str(), found.coverage.ambiguous);
-    println!("{}: ends {:?}", product.as_str(), found.coverage.outcomes);
+    let Coverage { rows, outcomes, .. } = &found.coverage;
+    println!("{}: {} of {} rows: {rows:?}", product.as_str(), rows.len(), Row::ALL.len());
+    println!("{}: {} ends: {outcomes:?}", product.as_str(), outcomes.len());
+    if budget >= BUDGET {
+        let surprises = found.coverage.surprises(place::sample(product));
+        assert!(surprises.is_empty(), "missed, or met though it should never be: {surprises:?}");
+    }
 }
 
 #[test]

@@ -8,14 +8,14 @@ use kicc_proto::{
     flow::{
         Policy,
         policy::{SettlesRefund, UnlistedCodes},
-        table::Verb,
+        table::{Row, Verb},
     },
     product::{Credentials, Merchant, Order, Product},
     time::{Millis, Mono, Now},
     values::{Amount, Environment, KstDateTime, Parts, TransactionNumber, Won},
 };
 
-use super::{easytalk::EasyTalk, simple::Simple, world::Sold};
+use super::{coverage::Never, easytalk::EasyTalk, simple::Simple, world::Sold};
 
 pub const NUMBER: &str = "ORD-1";
 pub const WON: Won = Won(51_004);
@@ -48,6 +48,8 @@ pub trait Sample {
     fn remembers(&self, booked: Now, body: &str, now: Now) -> bool;
     /// Whether the gateway takes that cancel today.
     fn takes(&self, cancel: &str, now: Now) -> bool;
+    /// Which rows of the table it never takes, and which of its ends are never told.
+    fn never(&self) -> (&[Never<Row>], &[Never<&'static str>]);
     /// On which of its messages damage to texts is tried: it is the same for every message of a kind.
     fn reads_texts_of(&self, verb: Verb) -> bool;
 }

@@ -7,7 +7,13 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use super::{acts::Budget, coverage::Coverage, machines::Machine, place::Place, world::World};
+use super::{
+    acts::{Act, Budget, Cost},
+    coverage::Coverage,
+    machines::Machine,
+    place::Place,
+    world::World,
+};
 
 /// What a search has come to.
 #[derive(Default)]
@@ -61,9 +67,9 @@ pub fn search(places: &[Place], machine: Machine, budget: Budget, order: Order) 
             Order::Onward => 1,
             Order::Shortest => 0,
         };
-        for act in first..acts {
+        for choice in first..acts {
             if search.found.counterexample.is_none() {
-                search.visit(place, Some(at), Some(act));
+                search.visit(place, Some(at), Some(choice));
             }
         }
         at += 1;
@@ -76,7 +82,7 @@ pub fn search(places: &[Place], machine: Machine, budget: Budget, order: Order) 
 struct Node {
     parent: Option<u32>,
     place: u8,
-    act: u8,
+    act: Option<(Act, Cost)>,
     acts: u8,
     depth: u16,
     measure: (u8, u64),
@@ -95,7 +101,7 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// Does that in that state, and goes on as the order says.
-    fn visit(&mut self, place: u8, mut from: Option<usize>, mut act: Option<u8>) {
+    fn visit(&mut self, place: u8, mut from: Option<usize>, mut choice: Option<u8>) {
         let here = &self.places[usize::from(place)];
         let mut script = self.script_of(from);
         let result = catch_unwind(AssertUnwindSafe(|| {
@@ -108,18 +114,17 @@ impl Search<'_> {
             world.coverage = Some(mem::take(&mut self.found.coverage));
             loop {
                 self.found.transitions += 1;
+                let act = choice.map(|choice| world.acts()[usize::from(choice)]);
+                script.extend(act);
                 match act {
-                    Some(act) => {
-                        script.push(act);
-                        step(&mut world, act);
-                    }
+                    Some(act) => step(&mut world, act),
                     None => world.run_forced(),
                 }
                 from = match self.enter(&mut world, place, from, act)? {
                     Some(new) if self.order == Order::Onward && self.nodes[new].acts > 0 => Some(new),
                     _ => break,
                 };
-                act = Some(0);
+                choice = Some(0);
             }
             self.found.coverage = world.coverage.take().unwrap_or_default();
             Ok(())
@@ -141,7 +146,7 @@ impl Search<'_> {
         world: &mut World<'_>,
         place: u8,
         from: Option<usize>,
-        act: Option<u8>,
+        act: Option<(Act, Cost)>,
     ) -> Result<Option<usize>, String> {
         if let Some(broken) = world.broken.take() {
             return Err(broken);
@@ -168,16 +173,14 @@ impl Search<'_> {
         }
         let parent = from.map(|from| u32::try_from(from).expect("fewer states than memory holds"));
         self.found.deepest = self.found.deepest.max(depth);
-        self.nodes.push(Node { parent, place, act: act.unwrap_or(0), acts, depth, measure });
+        self.nodes.push(Node { parent, place, act, acts, depth, measure });
         world.broken.take().map_or(Ok(Some(self.nodes.len() - 1)), Err)
     }
 
-    fn script_of(&self, mut at: Option<usize>) -> Vec<u8> {
+    fn script_of(&self, mut at: Option<usize>) -> Vec<(Act, Cost)> {
         let mut script = Vec::new();
         while let Some(node) = at.map(|at| &self.nodes[at]) {
-            if node.parent.is_some() {
-                script.push(node.act);
-            }
+            script.extend(node.act);
             at = node.parent.map(|parent| parent as usize);
         }
         script.reverse();
@@ -185,21 +188,26 @@ impl Search<'_> {
     }
 }
 
-fn replay(world: &mut World<'_>, script: &[u8]) {
+fn replay(world: &mut World<'_>, script: &[(Act, Cost)]) {
     world.run_forced();
     for act in script {
         step(world, *act);
     }
 }
 
-fn step(world: &mut World<'_>, choice: u8) {
-    let (act, cost) = world.acts()[usize::from(choice)];
+fn step(world: &mut World<'_>, (act, cost): (Act, Cost)) {
     world.perform(act, cost);
     world.run_forced();
 }
 
 /// The same run once more, written down.
-fn explain(place: &Place, machine: Machine, budget: Budget, script: &[u8], broken: String) -> Counterexample {
+fn explain(
+    place: &Place,
+    machine: Machine,
+    budget: Budget,
+    script: &[(Act, Cost)],
+    broken: String,
+) -> Counterexample {
     let mut world = World::new(place, machine, budget);
     world.diagram = Some(vec!["sequenceDiagram".into()]);
     let _ = catch_unwind(AssertUnwindSafe(|| {

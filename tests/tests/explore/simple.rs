@@ -3,7 +3,10 @@
 use std::{error::Error, sync::LazyLock};
 
 use kicc_proto::{
-    flow::{policy::SettlesRefund, table::Verb},
+    flow::{
+        policy::SettlesRefund,
+        table::{Row, Verb},
+    },
     product::{Credentials, Merchant, Order, Product},
     simple,
     time::Now,
@@ -11,8 +14,9 @@ use kicc_proto::{
     wire::sign::{Sign, SignError},
 };
 
-use super::place::{
-    ALREADY, AT_ONCE, Habits, NEXT_DAY, NOON, NOTHING, NUMBER, Sample, VAGUE, number_and_amount,
+use super::{
+    coverage::Never,
+    place::{ALREADY, AT_ONCE, Habits, NEXT_DAY, NOON, NOTHING, NUMBER, Sample, VAGUE, number_and_amount},
 };
 
 pub struct Simple;
@@ -24,7 +28,7 @@ const BASE: Habits = Habits {
     remembers: false,
     nothing: NOTHING,
     already: ALREADY,
-    tries: 12,
+    tries: 8,
     settles: true,
     query: false,
     refund_settled: SettlesRefund::SameDay,
@@ -39,9 +43,10 @@ impl Sample for Simple {
             BASE,
             Habits { remembers: true, ..BASE },
             Habits { nothing: "0000", already: "0000", ..BASE },
-            Habits { nothing: "0000", already: VAGUE, ..BASE },
+            Habits { nothing: "0000", already: VAGUE, tries: 4, ..BASE },
             Habits { already: NOTHING, ..BASE },
             Habits { tries: 3, settles: false, ..BASE },
+            Habits { tries: 2, ..BASE },
             Habits { refund_after: AT_ONCE, ..BASE },
             Habits { refund_after: AT_ONCE, settles: false, tries: 2, ..BASE },
             Habits { refund_after: AT_ONCE, already: NOTHING, refund_settled: SettlesRefund::Always, ..BASE },
@@ -92,6 +97,10 @@ impl Sample for Simple {
         true
     }
 
+    fn never(&self) -> (&[Never<Row>], &[Never<&'static str>]) {
+        (NEVER, NEVER_TOLD)
+    }
+
     fn reads_texts_of(&self, _: Verb) -> bool {
         true
     }
@@ -106,3 +115,34 @@ impl Sign for Signer {
         Ok([7; 32])
     }
 }
+
+/// Rows that it does not take, and why.
+const NEVER: &[Never<Row>] = &[
+    (
+        "there always is a net-cancel",
+        &[
+            Row::IntentNoRescue,
+            Row::IntentLateCancelled,
+            Row::ReversingLateCancelled,
+            Row::UndecidedNotRecordedCancelled,
+        ],
+    ),
+    (
+        "a net-cancel does not show what stands",
+        &[
+            Row::SettlingStands,
+            Row::ReversingStands,
+            Row::VoidingStandsEarly,
+            Row::VoidingStands,
+            Row::VoidingStandsExhausted,
+            Row::RefundStandsEarly,
+            Row::RefundStands,
+        ],
+    ),
+];
+
+/// Ends that are not told of it, and why.
+const NEVER_TOLD: &[Never<&str>] = &[(
+    "the net-cancel is there and shows nothing",
+    &["needs_operator StillStands", "needs_operator NoStatusQuery", "needs_operator CancelRefused"],
+)];

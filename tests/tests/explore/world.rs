@@ -223,9 +223,9 @@ impl<'a> World<'a> {
         self.van.catch_up(self.real);
     }
 
-    /// Goes on as long as there is no choice.
+    /// Goes on as long as there is no choice. A worker may die at any time, if that may be afforded.
     pub fn run_forced(&mut self) {
-        while self.broken.is_none() {
+        while self.broken.is_none() && (self.left.is_empty() || self.workers.is_empty()) {
             match self.acts()[..] {
                 [(act, Cost::Nothing)] => self.perform(act, Cost::Nothing),
                 _ => return,
