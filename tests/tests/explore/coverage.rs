@@ -15,13 +15,12 @@ use kicc_proto::{
         table::{self, Action, Event, Facts, FirstSuccess, Message, Row, Stage, Verb},
     },
     journal::record::{Happening, Pending, Record},
-    product::Product,
     time::{Now, UnixMillis},
 };
 
 use super::{
     glance::Noted,
-    place::{NOT_FOUND, SUCCESS, Sample},
+    place::{NOT_FOUND, Place, SUCCESS, Sample},
 };
 
 #[derive(Default)]
@@ -33,7 +32,8 @@ pub struct Coverage {
 }
 
 impl Coverage {
-    pub fn transition(&mut self, before: &Noted, after: &Noted, policy: &Policy, now: Now) {
+    pub fn transition(&mut self, before: &Noted, after: &Noted, place: &Place, now: Now) {
+        let policy = &*place.policy;
         let in_time = now.wall < UnixMillis(before.since()) + policy.horizon;
         let transition = (before.essence(), after.essence(), after.news(before), in_time);
         if before.key != after.key || !self.seen.insert(transition) {
@@ -52,7 +52,7 @@ impl Coverage {
         };
         let mut fitting: Vec<Row> = events
             .into_iter()
-            .flat_map(|event| rows(before, event, verb, (policy, in_time)))
+            .flat_map(|event| rows(before, event, verb, (place, in_time)))
             .filter(|row| leads(*row, before, after))
             .collect();
         fitting.sort_unstable();
@@ -174,10 +174,9 @@ fn rows(
     before: &Record,
     event: Event,
     verb: Verb,
-    (policy, in_time): (&Policy, bool),
+    (place, in_time): (&Place, bool),
 ) -> impl Iterator<Item = Row> {
-    let query = before.key.product == Product::EasyTalk
-        && policy.products.easytalk.as_ref().is_some_and(|settings| settings.status().is_some());
+    let Place { habits, sample, policy, .. } = place;
     let rescue = &before.rescue;
     // What never left is not counted.
     let sent = rescue.sent - u32::from(event == Event::NotSent && verb != Verb::Approve && rescue.sent > 0);
@@ -194,8 +193,8 @@ fn rows(
         confirm: policy.confirm_reversal,
         settle_unlisted: policy.unlisted_codes == UnlistedCodes::Settle,
         cancel_unclear: before.rescue.unclear > 0,
-        has_rescue: before.key.product == Product::Simple || query,
-        has_query: query,
+        has_rescue: sample.has_rescue(habits),
+        has_query: habits.query,
         ended_approved: before.ending == Some(Ending::Approved),
     };
     (0..8_u8).map(move |bits| {

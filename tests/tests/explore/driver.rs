@@ -70,7 +70,7 @@ impl World<'_> {
             (Doing::Step(Step::AskBooks(ask)), Deed::Ask(word)) => Some(self.ask_books(ask, word)),
             (Doing::Step(Step::Done(done)), Deed::Tell) => {
                 self.dismiss(n);
-                self.end(done);
+                self.end(name, done);
                 None
             }
             (doing, _) => {
@@ -110,7 +110,7 @@ impl World<'_> {
         let (Some(coverage), Some(worker)) = (&mut self.coverage, self.workers.get(n)) else { return };
         let stands = self.rows.get(&worker.key).filter(|stands| expect == Expect::Revision(stands.revision));
         if let Some(before) = stands.or(worker.row.as_ref()) {
-            coverage.transition(before, row, &self.place.policy, self.now);
+            coverage.transition(before, row, self.place, self.now);
         }
     }
 

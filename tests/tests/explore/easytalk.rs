@@ -4,8 +4,9 @@
 use std::error::Error;
 
 use kicc_proto::{
-    easytalk,
+    easytalk::{self, StatusQuery},
     flow::{
+        Policy,
         policy::SettlesRefund,
         table::{Row, Verb},
     },
@@ -17,8 +18,8 @@ use kicc_proto::{
 use super::{
     coverage::Never,
     place::{
-        ALREADY, AT_ONCE, DUPLICATE, Habits, NEXT_DAY, NOON, NOTHING, NUMBER, Sample, VAGUE, WON,
-        number_and_amount,
+        ALREADY, AT_ONCE, DUPLICATE, Habits, NEXT_DAY, NOON, NOT_FOUND, NOTHING, NUMBER, Sample, VAGUE, WON,
+        code, number_and_amount,
     },
     van::day,
 };
@@ -53,6 +54,19 @@ impl Sample for EasyTalk {
             Habits { refund_after: AT_ONCE, settles: false, tries: 2, ..BASE },
             Habits { refund_after: NEXT_DAY, query: false, ..BASE },
         ]
+    }
+
+    fn configure(&self, habits: &Habits, policy: &mut Policy) {
+        policy.products.easytalk = Some(if habits.query {
+            let status = StatusQuery::new("/status.do", "transactionDate", &[code(NOT_FOUND)]);
+            easytalk::Settings::with_status_query(status.expect("a valid query"))
+        } else {
+            easytalk::Settings::without_status_query()
+        });
+    }
+
+    fn has_rescue(&self, habits: &Habits) -> bool {
+        habits.query
     }
 
     fn sale(&self, environment: Environment) -> Result<(Merchant, Box<dyn Order>), Box<dyn Error>> {

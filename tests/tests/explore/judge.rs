@@ -2,8 +2,7 @@
 
 use kicc_proto::{
     flow::{Charged, OperatorReason, Outcome, RefundOutcome, Verdict},
-    journal::{Kind, Standing, record::Record},
-    product::Product,
+    journal::{Standing, record::Record},
 };
 
 use super::{glance::Noted, van::Ledger, world::World};
@@ -51,21 +50,18 @@ impl World<'_> {
     /// A person is only called where a budget, a horizon or a window was used up, or an authority is missing.
     fn justifies(&self, why: &OperatorReason, record: &Record) -> bool {
         let habits = &self.place.habits;
-        let no_query = habits.product == Product::EasyTalk && !habits.query;
-        let refund = record.kind == Kind::Refund;
+        let no_rescue = !self.place.sample.has_rescue(habits);
         let used_up = self.overslept || record.rescue.sent >= habits.tries;
         match why {
             OperatorReason::OutsideProofWindow | OperatorReason::AcceptCannotTell => self.overslept,
-            OperatorReason::CancelRefused(_) => {
-                used_up || no_query || refund && habits.product == Product::Simple
-            }
+            OperatorReason::CancelRefused(_) => used_up || !habits.query,
             OperatorReason::RefundUnknown => {
-                used_up || no_query || habits.refund_after.is_some_and(|after| after.0 > AFTERWARDS)
+                used_up || no_rescue || habits.refund_after.is_some_and(|after| after.0 > AFTERWARDS)
             }
-            OperatorReason::NoStatusQuery => no_query,
+            OperatorReason::NoStatusQuery => no_rescue,
             OperatorReason::JournalBehindBooks => self.restored,
             OperatorReason::LateSuccessAfterResolution => self.resolved,
-            _ => used_up || no_query,
+            _ => used_up || no_rescue,
         }
     }
 

@@ -1,24 +1,30 @@
 //! The real engine against everything that can go wrong around it, exhaustively; and machines that break a rule each,
-//! to see that the search would find them.
+//! to see that the search would find them. What it has come to is told in `docs/exploration.md`.
 //!
-//! Explored are all orders of what can happen to one sale, or to one refund of it, with at most so many *departures*
-//! from the good: a write that fails or is not known, a request or an answer that is lost, late, cut, somebody else's
-//! or another than expected, a crash, a stop with or without another taking over, a merchant that does not hold it or
-//! cannot tell, a night overslept, a backup restored, a person. In which order two workers move costs nothing, and
-//! neither does when a late commit lands. The bound is on departures alone: from the last one on, a measure of
-//! messages that may still be sent and steps to them falls with every act, so that every run ends by itself. Two
-//! departures meet everywhere; three are the most that a single sale is likely to see.
+//! Explored are all orders of what can happen to one sale, or to one refund of it, with so many *departures* from the
+//! good: a write that fails or is not known, a request or an answer that is lost, late, cut, somebody else's or another
+//! than expected, a crash, a stop with or without another taking over, a merchant that does not hold it or cannot tell,
+//! a night overslept, a clock that jumps, a backup restored, a person. In which order two workers move costs nothing,
+//! and neither does when a late commit lands.
+//!
+//! The bound is on departures alone: any two, and one crash beside them, at any place and in any order. Two meet
+//! everywhere, and each pair of them in a process that dies before, between or after. From the last one on, a measure
+//! of messages that may still be sent and of steps to them falls with every act, so that every run ends by itself.
 //!
 //! A state is what decides the future: the records without history and moments, the gateway's books, what is on its
-//! way, and what each worker has in hand; counted where something can go on in more than one way.
+//! way, and what each worker has in hand; counted where something can go on in more than one way. Two that count as one
+//! must at least offer equally many acts.
 //!
-//! `cargo test -p kicc-testkit --test explore` has two departures. The long run:
+//! `cargo test -p kicc-testkit --test explore -- --nocapture` explores that and prints what it met. Deeper, any three:
 //! `KICC_EXPLORE=3 cargo test --release -p kicc-testkit --test explore keeps -- --nocapture`.
 //! `KICC_EXPLORE_DIAGRAMS=1` prints the known-bad machines' counterexamples as sequence diagrams.
 //!
+//! It is a search of our own, since a model checker such as stateright copies its states; the engine's values cannot be
+//! copied, on purpose, and are replayed. (stateright also brings `rand`, which `deny.toml` bars.)
+//!
 //! What is assumed of the gateway, beside the assumption behind the quiet period: it does not do what it is asked and
-//! refuse it where nothing but its word is to be had (`may_lie`); one that says `0000` for *nothing to void* does not
-//! forget approvals (`van.rs`).
+//! refuse it where nothing but its word is to be had ([`acts`]). A clock that jumps near midnight is left out: its dates
+//! are wrong, and every message has them.
 
 mod acts;
 mod coverage;

@@ -4,7 +4,6 @@ use std::{cell::OnceCell, error::Error, sync::Arc};
 
 use kicc_proto::{
     codes::{CodeSets, Codes, ResultCode},
-    easytalk::{self, StatusQuery},
     flow::{
         Policy,
         policy::{SettlesRefund, UnlistedCodes},
@@ -35,6 +34,10 @@ pub const VAGUE: &str = "8888";
 pub trait Sample {
     /// Where it is explored, the places of a patient policy first.
     fn habits(&self) -> Vec<Habits>;
+    /// What only its policy has.
+    fn configure(&self, habits: &Habits, policy: &mut Policy);
+    /// Whether there is a rescue message.
+    fn has_rescue(&self, habits: &Habits) -> bool;
     /// Who sells, and an order of [`NUMBER`] over [`WON`].
     fn sale(&self, environment: Environment) -> Result<(Merchant, Box<dyn Order>), Box<dyn Error>>;
     fn credentials(&self) -> Credentials<'_>;
@@ -112,19 +115,13 @@ impl Place {
         let mut policy = Policy::default();
         policy.codes = codes(vec![code(NOTHING)], vec![code(ALREADY)]);
         policy.rescue_attempts = habits.tries;
-        policy.net_cancel_settles_refund = habits.refund_settled;
         if !habits.settles {
             policy.unlisted_codes = UnlistedCodes::Decline;
         }
-        policy.products.easytalk = Some(if habits.query {
-            let status = StatusQuery::new("/status.do", "transactionDate", &[code(NOT_FOUND)]);
-            easytalk::Settings::with_status_query(status.expect("a valid query"))
-        } else {
-            easytalk::Settings::without_status_query()
-        });
+        let sample = sample(habits.product);
+        sample.configure(&habits, &mut policy);
         policy.check(true).expect("a policy that holds together");
         change(&mut policy);
-        let sample = sample(habits.product);
         let environment = Environment::new("test").expect("a valid label");
         let (merchant, order) = sample.sale(environment).expect("valid test data");
         let wall = KstDateTime::new(habits.begins).expect("a valid date").to_unix();

@@ -4,6 +4,7 @@ use std::{error::Error, sync::LazyLock};
 
 use kicc_proto::{
     flow::{
+        Policy,
         policy::SettlesRefund,
         table::{Row, Verb},
     },
@@ -52,6 +53,14 @@ impl Sample for Simple {
             Habits { refund_after: AT_ONCE, already: NOTHING, refund_settled: SettlesRefund::Always, ..BASE },
             Habits { refund_after: NEXT_DAY, ..BASE },
         ]
+    }
+
+    fn configure(&self, habits: &Habits, policy: &mut Policy) {
+        policy.net_cancel_settles_refund = habits.refund_settled;
+    }
+
+    fn has_rescue(&self, _: &Habits) -> bool {
+        true
     }
 
     fn sale(&self, environment: Environment) -> Result<(Merchant, Box<dyn Order>), Box<dyn Error>> {

@@ -332,7 +332,7 @@ impl<'a> World<'a> {
         self.say(|| format!("J->>W{token}: claimed"));
         if self.machine == Machine::IntentIsNeverSent && row.record().stage == Stage::Intent {
             self.rows.remove(&row.key);
-            self.tell(Verdict::Approval(Outcome::NeverSent(NotSent::PermitLapsed)), None);
+            self.tell(token, Verdict::Approval(Outcome::NeverSent(NotSent::PermitLapsed)), None);
             return;
         }
         match resume(Row::clone(&row), &self.place.merchant, &driver, self.now) {
@@ -367,7 +367,7 @@ impl<'a> World<'a> {
         };
         self.must(known, || "R3: a known number was not recognised".into());
         if self.machine == Machine::KnownNumberIsNeverSent {
-            self.tell(Verdict::Approval(Outcome::NeverSent(NotSent::NotRecorded)), None);
+            self.tell(9, Verdict::Approval(Outcome::NeverSent(NotSent::NotRecorded)), None);
         }
     }
 
@@ -462,7 +462,7 @@ impl<'a> World<'a> {
         self.workers[n].doing = Some(doing);
     }
 
-    pub fn end(&mut self, done: Done) {
+    pub fn end(&mut self, teller: u64, done: Done) {
         let revision = done.revision();
         let record = done.record().cloned();
         match done.into_ended() {
@@ -471,15 +471,15 @@ impl<'a> World<'a> {
                     let told = row.told || Some(row.revision) == revision;
                     *row = row.with(|row| row.told = told);
                 }
-                self.tell(verdict, record.as_ref());
+                self.tell(teller, verdict, record.as_ref());
             }
             Ended::TakenOver(_) | Ended::Known(_) | Ended::NotKnown { .. } => {}
             other => self.must(false, || format!("R3: ended as {other:?}")),
         }
     }
 
-    pub fn tell(&mut self, verdict: Verdict, record: Option<&Record>) {
-        self.say(|| format!("W1->>S: {}", named(&verdict)));
+    pub fn tell(&mut self, teller: u64, verdict: Verdict, record: Option<&Record>) {
+        self.say(|| format!("W{teller}->>S: {}", named(&verdict)));
         if let Some(coverage) = &mut self.coverage {
             coverage.outcomes.insert(named(&verdict));
         }
