@@ -326,7 +326,7 @@ impl World<'_> {
                     let texts = approve
                         || !matches!(fate, Fate::Foreign | Fate::Blemished)
                         || self.place.sample.reads_texts_of(ready.verb);
-                    let believable = !matches!(fate, Fate::DoneBut(_)) || self.may_lie(worker, ready.verb);
+                    let believable = !matches!(fate, Fate::DoneBut(_)) || self.may_lie(ready.verb);
                     if texts && believable && (may_rob || !robs) {
                         acts.bad(Deed::Post(*fate));
                     }
@@ -368,11 +368,9 @@ impl World<'_> {
     /// Whether the gateway may do what it is asked and answer with a refusal. An approval's is settled, unless its
     /// word is taken by configuration; a cancel's is asked about, where it can be: else its word is all there is, and
     /// R15 has it that the approval stands.
-    fn may_lie(&self, worker: &Worker, verb: Verb) -> bool {
+    fn may_lie(&self, verb: Verb) -> bool {
         let habits = &self.place.habits;
-        let sent = worker.row.as_ref().map_or(0, |row| row.sent());
-        let may_ask = habits.query && !self.overslept && sent < habits.tries.into();
-        habits.settles && (verb == Verb::Approve || may_ask)
+        habits.settles && (habits.query || verb == Verb::Approve)
     }
 
     fn can_be_robbed(&self, worker: &Worker) -> bool {

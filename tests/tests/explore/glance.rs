@@ -8,7 +8,7 @@ use std::{
     rc::Rc,
 };
 
-use kicc_proto::journal::{Row, record::Record};
+use kicc_proto::journal::{Row, Standing, record::Record};
 
 /// A row that is not changed any more, with what was read of its text.
 #[derive(Clone)]
@@ -20,6 +20,7 @@ pub struct Noted {
 #[derive(Clone, Copy)]
 struct Glance {
     is_sending: bool,
+    asks_books: bool,
     sent: u64,
     since: u64,
     essence: u64,
@@ -44,6 +45,11 @@ impl Noted {
     /// Whether a message may be under way by it.
     pub fn is_sending(&self) -> bool {
         self.glance().is_sending
+    }
+
+    /// Whether the merchant's books are to be asked after a restore (R24).
+    pub fn asks_books(&self) -> bool {
+        self.glance().asks_books
     }
 
     /// How many rescue messages may have been sent by it.
@@ -83,6 +89,9 @@ impl Noted {
             without_moments(head.as_bytes(), &mut state);
             Glance {
                 is_sending: head.contains(r#""pending":{"message""#),
+                asks_books: self.row.standing == Standing::Open
+                    && head.contains(r#""pending":"nothing""#)
+                    && !head.contains(r#""stage":"undecided""#),
                 sent: number(r#""sent":"#),
                 since: number(r#""since":"#),
                 essence: state.finish(),

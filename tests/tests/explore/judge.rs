@@ -5,7 +5,11 @@ use kicc_proto::{
     journal::{Standing, record::Record},
 };
 
-use super::{glance::Noted, van::Ledger, world::World};
+use super::{
+    glance::Noted,
+    van::Ledger,
+    world::{World, named},
+};
 
 /// After this long nothing is on its way any more, as the assumption behind the quiet period has it.
 const AFTERWARDS: u64 = 3_600_000;
@@ -14,31 +18,22 @@ impl World<'_> {
     /// R22 and the outcomes' meaning, in the moment in which the caller is told.
     pub fn judge_telling(&mut self, verdict: &Verdict, record: Option<&Record>) {
         let (charged, books) = (self.van.ledger == Ledger::Standing, self.books);
-        match verdict {
-            Verdict::Approval(Outcome::Approved(_)) => {
-                self.must(charged, || "told approved, and the customer is not charged".into());
-                let asked_for = !self.van.other_amount;
-                self.must(asked_for, || "R8: told approved, over another amount".into());
-                self.must(books == Some(true), || "told approved, and the merchant does not hold it".into());
-            }
-            Verdict::Approval(Outcome::NeedsOperator { charged: Charged::Yes, .. }) => {
-                self.must(charged, || "told charged, and the customer is not".into());
-            }
-            Verdict::Refund(outcome) if charge(verdict) == Charged::Yes => {
-                self.must(charged, || format!("told {}, and the money has gone back", outcome.name()));
-            }
-            Verdict::Approval(outcome) if outcome.charged() == Charged::No => {
-                self.must(!charged, || format!("told {}, and the customer is charged", outcome.name()));
-            }
-            Verdict::Refund(RefundOutcome::Refunded) => {
-                self.must(!charged, || "told refunded, and the customer is still charged".into());
-            }
-            _ => {}
+        let (before, known) = (self.told.as_ref().map(|told| self.known(told)), self.known(verdict));
+        self.must(agrees(known, charged), || {
+            format!(
+                "told {}, and the customer is {}charged",
+                named(verdict),
+                if charged { "" } else { "not " }
+            )
+        });
+        if let Verdict::Approval(Outcome::Approved(_)) = verdict {
+            let asked_for = !self.van.other_amount;
+            self.must(asked_for, || "R8: told approved, over another amount".into());
+            self.must(books == Some(true), || "told approved, and the merchant does not hold it".into());
         }
-        let (before, after) = (self.told.as_ref().map(charge), charge(verdict));
         let contradicts =
-            matches!((before, after), (Some(Charged::Yes), Charged::No) | (Some(Charged::No), Charged::Yes));
-        self.must(!contradicts, || format!("R22: told first {before:?}, then {after:?}"));
+            matches!((before, known), (Some(Charged::Yes), Charged::No) | (Some(Charged::No), Charged::Yes));
+        self.must(!contradicts, || format!("R22: told first {before:?}, then {known:?}"));
         if let Verdict::Approval(Outcome::NeedsOperator { why, resolution: None, .. })
         | Verdict::Refund(RefundOutcome::NeedsOperator { why, resolution: None, .. }) = verdict
         {
@@ -86,13 +81,8 @@ impl World<'_> {
                 self.must(silent, || "it was sent, and nobody knows of it".into());
             }
             Some(verdict) => {
-                let known = charge(verdict);
-                let agrees = match known {
-                    Charged::Yes => charged,
-                    Charged::No => !charged,
-                    Charged::Unknown => true,
-                };
-                self.must(agrees, || {
+                let known = self.known(verdict);
+                self.must(agrees(known, charged), || {
                     format!("ended as charged: {known:?}; the gateway's books say {charged}")
                 });
                 let kept = books != Some(true)
@@ -100,22 +90,31 @@ impl World<'_> {
                 self.must(kept, || "the merchant holds it, and it was undone".into());
             }
         }
-        let told = self.told.as_ref().map(charge);
-        let agrees = match told {
-            Some(Charged::Yes) => charged,
-            Some(Charged::No) => !charged,
-            _ => true,
-        };
-        self.must(agrees, || {
+        let told = self.told.as_ref().map_or(Charged::Unknown, |told| self.known(told));
+        self.must(agrees(told, charged), || {
             format!("the caller was told charged: {told:?}; the gateway's books say {charged}")
         });
     }
+
+    /// What is known by it of the customer's money, once and for all. Where the gateway has cancelled, refused that and
+    /// was not asked again, nobody can know.
+    pub fn known(&self, verdict: &Verdict) -> Charged {
+        let (charged, for_a_person) = match verdict {
+            Verdict::Approval(outcome) => {
+                (outcome.charged(), matches!(outcome, Outcome::NeedsOperator { resolution: None, .. }))
+            }
+            Verdict::Refund(outcome) => {
+                (outcome.charged(), matches!(outcome, RefundOutcome::NeedsOperator { resolution: None, .. }))
+            }
+        };
+        if self.wire.lied && for_a_person { Charged::Unknown } else { charged }
+    }
 }
 
-/// What the caller knows by it of the customer's money, once and for all.
-pub fn charge(verdict: &Verdict) -> Charged {
-    match verdict {
-        Verdict::Approval(outcome) => outcome.charged(),
-        Verdict::Refund(outcome) => outcome.charged(),
+fn agrees(known: Charged, charged: bool) -> bool {
+    match known {
+        Charged::Yes => charged,
+        Charged::No => !charged,
+        Charged::Unknown => true,
     }
 }

@@ -78,6 +78,14 @@ pub fn search(places: &[Place], machine: Machine, budget: Budget, order: Order) 
     search.found
 }
 
+/// The shortest way to a broken rule, with as little going wrong as possible.
+pub fn shortest(places: &[Place], machine: Machine, budget: Budget) -> Option<Counterexample> {
+    (1..=budget.departures)
+        .map(|departures| Budget { departures, crashes: 0 })
+        .chain([budget])
+        .find_map(|budget| search(places, machine, budget, Order::Shortest).counterexample)
+}
+
 /// A state: how it was reached, and how many acts are possible in it.
 struct Node {
     parent: Option<u32>,
@@ -130,12 +138,13 @@ impl Search<'_> {
             Ok(())
         }));
         if let Err(broken) = result.unwrap_or_else(|_| Err("a panic".into())) {
+            let counterexample = explain(here, self.machine, self.budget, &script, broken);
             self.found.counterexample = Some(match self.order {
-                Order::Shortest => explain(here, self.machine, self.budget, &script, broken),
-                // The same once more, to tell the shortest.
-                Order::Onward => search(self.places, self.machine, self.budget, Order::Shortest)
-                    .counterexample
-                    .unwrap_or_else(|| explain(here, self.machine, self.budget, &script, broken)),
+                Order::Shortest => counterexample,
+                Order::Onward => {
+                    eprintln!("{}\nlooking for the shortest...", counterexample.diagram.join("\n"));
+                    shortest(self.places, self.machine, self.budget).unwrap_or(counterexample)
+                }
             });
         }
     }
@@ -218,6 +227,8 @@ fn explain(
     }));
     let departures = budget.total() - world.left.total();
     let mut diagram = world.diagram.take().unwrap_or_default();
-    diagram.push(format!("Note over S,G: {broken}"));
+    if !diagram.last().is_some_and(|line| line.ends_with(&broken)) {
+        diagram.push(format!("Note over S,G: broken: {broken}"));
+    }
     Counterexample { broken, length: script.len(), departures, diagram }
 }

@@ -10,7 +10,6 @@ use kicc_proto::{
 
 use super::{
     glance::Noted,
-    judge::charge,
     van::day,
     world::{Doing, Wire, Worker, World},
 };
@@ -51,9 +50,9 @@ impl World<'_> {
             .hash(&mut state);
         (self.backup.is_some(), self.clock_was_put, self.real.wall.0.wrapping_sub(now.wall.0))
             .hash(&mut state);
-        let Wire { approvals, net_cancel, cancel, stood_since, .. } = &self.wire;
-        (approvals, net_cancel.is_some(), cancel, stood_since).hash(&mut state);
-        self.told.as_ref().map(charge).hash(&mut state);
+        let Wire { approvals, net_cancel, cancel, stood_since, lied, .. } = &self.wire;
+        (approvals, net_cancel.is_some(), cancel, stood_since, lied).hash(&mut state);
+        self.told.as_ref().map(|told| self.known(told)).hash(&mut state);
         self.van.digest(self.real, &mut state);
         for row in self.rows.values() {
             row.essence().hash(&mut state);
@@ -108,6 +107,7 @@ impl Worker {
                         let begun = row.lease_until.0 - world.place.policy.lease.0;
                         left + 20 + unsent(world.now.wall.0 < begun + world.place.policy.send_by.0)
                     }
+                    Standing::Open if row.asks_books() => left + 27,
                     Standing::Open => left + 12,
                 }
             }

@@ -89,6 +89,8 @@ pub struct Wire {
     pub durable: BTreeSet<(u64, u64)>,
     /// A query showed the approval standing since the latest cancel.
     pub stood_since: bool,
+    /// A cancel was done and refused.
+    pub lied: bool,
 }
 
 /// An approved sale in which nothing went wrong.
@@ -247,7 +249,12 @@ impl<'a> World<'a> {
             Act::Restore => {
                 self.say(|| "Note over J: restored from a backup".into());
                 self.restored = true;
-                self.parked = false;
+                // It takes the old journal's place, with all that was under way there.
+                self.late_commit = None;
+                if mem::take(&mut self.parked) {
+                    // What waited for a person is driven again, by an older record.
+                    self.told = None;
+                }
                 self.rows = self.backup.take().unwrap_or_default();
                 for row in self.rows.values_mut() {
                     *row = row.with(|row| row.suspect = true);
