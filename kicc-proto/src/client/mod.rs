@@ -12,3 +12,6 @@ pub use self::{
     progress::{Concluded, End, Found, Open, OpenReason, Told},
     terminals::{Signing, Terminal, Terminals},
 };
+
+#[cfg(test)]
+mod tests;

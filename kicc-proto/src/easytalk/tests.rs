@@ -33,7 +33,7 @@ use crate::{
     wire::{
         Reply, RequestBuffer,
         call::{Call as _, CallError, Registration, RequestAuthorization},
-        post::{Post, PostError, Posted},
+        post::{POST_MAX, Post, PostError, Posted},
     },
 };
 
@@ -451,6 +451,8 @@ fn register(change: impl FnOnce(&mut Purchase<'_>)) -> Result<Registration, crat
 fn the_registration_is_the_documentations() {
     let mut buffer = RequestBuffer::new();
     let call = register(|_| {}).unwrap();
+    let shown = format!("{call:?}");
+    assert!(shown.contains("orders.do") && !shown.contains("Tuition"), "{shown}");
     let request = call.request(&mut buffer);
     assert_eq!(request.path(), "/easytalkpay/v1/orders.do");
     let headers: Vec<_> = request.headers().collect();
@@ -555,7 +557,13 @@ fn a_forged_post_is_not_believed() {
         let error = posted(good.replace(from, to)).unwrap_err();
         assert!(matches!(error, PostError::Invalid(_)), "{to} {error}");
     }
+    let longest = format!("{good}&x=");
+    let longest = format!("{longest}{}", "a".repeat(POST_MAX - longest.len()));
+    assert!(posted(&longest).is_ok());
+    assert_eq!(posted(format!("{longest}a")).unwrap_err(), PostError::TooLong);
     let order = OrderNumber::new("GDS30004").unwrap();
+    let shown = format!("{:?}", Post { content_type: None, body: b"SECRET" });
+    assert_eq!(shown, "Post { body_bytes: 6, .. }", "R23");
     let json = Post { content_type: Some("application/json"), body: good.as_bytes() };
     assert_eq!(window::read(json, &order), Err(PostError::NotAForm));
     assert!(window::read(Post { content_type: None, body: good.as_bytes() }, &order).is_ok());

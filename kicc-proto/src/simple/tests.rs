@@ -149,6 +149,32 @@ fn an_approval_made_elsewhere_is_closed_and_can_be_cancelled() {
     assert!(refund.cancel.unwrap().body.contains(r#""wcc":"T","cndTrxNo":"V12345678901""#));
 }
 
+/// Spec A.5 to A.7: every part of the amount under its own name; the cancel and the net-cancel without what is free of
+/// tax.
+#[test]
+fn every_part_of_the_amount_is_stated() {
+    let parts = Parts { vat: Won(900), service_charge: Won(300), tax_free: Won(70) };
+    let amount = Amount::new(Won(10_000), parts).unwrap();
+    let number = TransactionNumber::new_long(NUMBER).unwrap();
+    let order = Order::new(number.clone(), amount, TokenKey::new("TOKEN").unwrap());
+    let when = at("20231225120000");
+    let (sale, net_cancel) = messages::approval_and_net_cancel(&merchant(), &order, &when);
+    let (terminal, recorded, approval) = (merchant().terminal_id, recorded(), approval());
+    let what = Cancelled {
+        terminal: &terminal,
+        recorded: &recorded,
+        original: &number,
+        amount: order.amount(),
+        approval: &approval,
+    };
+    let cancel = messages::cancel(&what, &number, &when).unwrap();
+    let sale = core::str::from_utf8(&sale).unwrap();
+    for body in [sale, &net_cancel, &cancel] {
+        assert!(body.contains(r#""trxAmt":10000,"vatAmt":900,"svcAmt":300"#), "{body}");
+    }
+    assert!(sale.contains(r#""taxFreeAmt":70"#), "{sale}");
+}
+
 /// What the gateway gave goes back whole, or not at all.
 #[test]
 fn a_cancel_needs_the_approvals_number_and_date() {

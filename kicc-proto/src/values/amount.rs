@@ -191,7 +191,9 @@ mod tests {
 
     #[test]
     fn r5_parts_are_never_above_the_total() {
-        assert!(Amount::new(Won(100), parts(50, 25, 25)).is_ok());
+        let whole = Amount::new(Won(100), parts(50, 30, 20)).unwrap();
+        let kept = [whole.total(), whole.vat(), whole.service_charge(), whole.tax_free()];
+        assert_eq!(kept.map(|won| won.0), [100, 50, 30, 20]);
         let above = |field| Err(Problem::AboveTotal.of(field));
         assert_eq!(Amount::new(Won(100), parts(101, 0, 0)), above("vat"));
         assert_eq!(Amount::new(Won(100), parts(0, 101, 0)), above("service charge"));
@@ -235,7 +237,7 @@ mod tests {
     #[test]
     fn won_is_checked_and_plain() {
         assert_eq!(Won(u64::MAX).checked_add(Won(1)), None);
-        assert_eq!(Won(1).checked_sub(Won(2)), None);
+        assert_eq!((Won(1).checked_sub(Won(2)), Won(3).checked_sub(Won(2))), (None, Some(Won(1))));
         assert_eq!(Won::sum([Won(1), Won(2), Won(3)]), Some(Won(6)));
         assert_eq!(Won::sum([Won(u64::MAX), Won(1)]), None);
         assert_eq!(Won(1_234_567).to_string(), "1234567 won");

@@ -283,6 +283,14 @@ mod tests {
     const LAST: u64 = 253_402_268_399;
 
     #[test]
+    fn a_wrong_length_is_named() {
+        let expected = |expected, got| Problem::WrongLength { expected, got };
+        assert_eq!(KstDate::new("2024").unwrap_err().problem, expected(8, 4));
+        assert_eq!(KstTime::new("1").unwrap_err().problem, expected(6, 1));
+        assert_eq!(KstDateTime::new("").unwrap_err().problem, expected(14, 0));
+    }
+
+    #[test]
     fn stamps_that_libraries_misread_are_refused() {
         assert_eq!(KstDateTime::new("20240229235959").unwrap().to_unix(), UnixMillis(1_709_218_799_000));
         for bad in [

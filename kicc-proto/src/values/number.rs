@@ -53,7 +53,8 @@ impl TransactionNumber {
         for byte in hash.finalize().iter().take(12) {
             held = held << 8 | u32::from(*byte);
             bits += 8;
-            while bits >= 5 && text.len() < SHORT {
+            // 96 bits are 19 digits, and one bit that is left over.
+            while bits >= 5 {
                 bits -= 5;
                 let digit = (held >> bits & 31) as u8;
                 text.push(char::from(if digit < 26 { b'A' + digit } else { b'2' + digit - 26 }));

@@ -258,6 +258,39 @@ mod tests {
         assert!(progress.conclude(reply(), at(1)).result.is_ok());
     }
 
+    /// R4, R20: before the first byte there is time up to `send_by`, and not a moment more.
+    #[test]
+    fn r4_there_is_no_time_left_at_send_by() {
+        for (now, left) in [(9, Some(at(1))), (10, None), (11, None)] {
+            assert_eq!(progress().left(at(now)), left, "{now}");
+        }
+    }
+
+    /// The time to answer begins with the last byte: while more is being written it is counted from the first.
+    #[test]
+    fn r20_the_last_byte_is_the_one_that_counts() {
+        let mut progress = progress();
+        assert!(progress.begin(true, at(1)));
+        progress.written(at(2));
+        assert_eq!(progress.left(at(6)), Some(at(29)));
+        progress.writing();
+        assert_eq!(progress.left(at(6)), Some(at(28)));
+        progress.written(at(7));
+        progress.written(at(8));
+        assert_eq!(progress.left(at(8)), Some(at(32)), "the first word on it stands");
+    }
+
+    /// R23: an answer is printed by its size; a connection that breaks tells whether one had begun.
+    #[test]
+    fn r23_debug_shows_of_an_answer_only_its_size() {
+        let reply = OwnedReply { status: 200, content_type: None, body: b"SECRET".to_vec() };
+        assert_eq!(alloc::format!("{reply:?}"), "Reply { status: 200, body_bytes: 6 }");
+        let mut progress = progress();
+        assert_eq!(progress.broken(), MaybeSent::Reset);
+        progress.answer_began();
+        assert_eq!(progress.broken(), MaybeSent::Truncated);
+    }
+
     #[test]
     fn r9_an_answer_that_is_whole_only_after_the_time_is_given_up() {
         let mut progress = progress();

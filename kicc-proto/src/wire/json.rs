@@ -239,6 +239,8 @@ mod tests {
     /// R6, R7: how an amount may be written.
     #[test]
     fn r6_a_whole_amount_counts_however_it_is_written() {
+        let longest = one(r#"{"a":123456789012345}"#).unwrap();
+        assert_eq!(amount(longest), Ok(Some(Won(123_456_789_012_345))));
         for good in ["51004", "51004.0", "51004.00", r#""51004""#] {
             assert_eq!(
                 amount(one(&alloc::format!(r#"{{"a":{good}}}"#)).unwrap()),
@@ -246,7 +248,19 @@ mod tests {
                 "{good}"
             );
         }
-        for bad in ["51004.5", "5e4", "-0", "1e400", r#""51,004""#, r#""""#, r#"" 51004""#, "true", "{}"] {
+        for bad in [
+            "51004.5",
+            "5e4",
+            "-0",
+            "1e400",
+            r#""51,004""#,
+            r#""""#,
+            r#"" 51004""#,
+            r#""+51004""#,
+            "true",
+            "{}",
+            "1234567890123456",
+        ] {
             assert_eq!(
                 amount(one(&alloc::format!(r#"{{"a":{bad}}}"#)).unwrap()),
                 Err(Unclear::Amount),

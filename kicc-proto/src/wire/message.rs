@@ -66,3 +66,29 @@ fn not_sent(why: NotSent) -> &'static str {
         NotSent::PermitLapsed | NotSent::Signing | NotSent::NotRecorded => "it was too late to send it",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString as _;
+
+    use super::*;
+
+    /// A person reads what was not sent, and why, and that no money moved.
+    #[test]
+    fn an_error_says_why_and_that_no_money_moved() {
+        for (why, words) in [
+            (NotSent::Resolve, "name was not resolved"),
+            (NotSent::Connect, "no connection"),
+            (NotSent::Tls, "TLS"),
+            (NotSent::Proxy, "proxy"),
+            (NotSent::PermitLapsed, "too late"),
+        ] {
+            let error = CallError::from(Failure::NotSent(why)).to_string();
+            assert!(error.contains(words) && error.ends_with("; no money moved"), "{error}");
+        }
+        let error = CallError::from(Failure::MaybeSent(MaybeSent::Timeout)).to_string();
+        assert_eq!(error, "no answer in time; no money moved");
+        let error = CallError::from(call::CallError::Unclear(Unclear::NotJson)).to_string();
+        assert_eq!(error, "no trustworthy answer: the answer is not a JSON object; no money moved");
+    }
+}

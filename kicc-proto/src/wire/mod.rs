@@ -200,6 +200,12 @@ mod tests {
         assert_eq!(format!("{buffer:?}"), "RequestBuffer { .. }");
     }
 
+    /// As the documentation says them.
+    #[test]
+    fn r7_the_longest_that_is_read() {
+        assert_eq!((REPLY_MAX, post::POST_MAX), (65_536, 32_768));
+    }
+
     #[test]
     fn a_trial_has_eight_headers_at_most() {
         let headers = [("x", "1"); 9];

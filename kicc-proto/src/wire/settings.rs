@@ -455,6 +455,20 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_needs_time() {
+        let mut settings = HttpSettings::new("https://gw.test");
+        assert_eq!(settings.connect_timeout(), Ok(Duration::from_secs(5)));
+        settings.connect_timeout = Duration::ZERO;
+        assert_eq!(settings.connect_timeout(), Err(SettingsError::ConnectTimeout));
+    }
+
+    #[test]
+    fn a_proxys_authorization_can_be_given_apart() {
+        let proxy = ProxyUrl::new("http://user:p@proxy.test").unwrap().authorized("Negotiate abc");
+        assert_eq!((proxy.host(), proxy.authorization()), ("proxy.test", Some("Negotiate abc")));
+    }
+
+    #[test]
     fn only_what_is_asked_for_is_reused() {
         let mut settings = HttpSettings::new("https://gw.test");
         assert!(!settings.reuses(true) && !settings.reuses(false));
@@ -470,6 +484,7 @@ mod tests {
         settings.proxy = Some("http://user:hunter2@proxy.test".into());
         let shown = format!("{settings:?} {:?}", settings.proxy().unwrap());
         assert!(shown.contains("proxy.test") && !shown.contains("hunter2"), "{shown}");
+        assert!(shown.starts_with("HttpSettings { connect_timeout: 5s"), "{shown}");
         assert!(!shown.contains("dXNlcjpodW50ZXIy"), "{shown}");
     }
 }

@@ -36,6 +36,18 @@ fn r19_not_held_is_recorded_as_the_reason() {
     assert_eq!(scene.record().why, Some(Why::NotHeld));
 }
 
+/// R19: the record says whether an accept step was configured when it was made.
+#[test]
+fn r19_whether_there_is_an_accept_step_is_recorded() {
+    for accept_step in [true, false] {
+        let mut scene = Scene::new();
+        scene.driver.accept_step = accept_step;
+        let step = scene.begin();
+        drop(scene.play(step, &[]));
+        assert_eq!(scene.record().accept_step, accept_step);
+    }
+}
+
 /// R11: where there is no rescue message the record says why a person must look: no answer, or which code.
 #[test]
 fn r11_the_reason_is_kept_for_the_person_who_looks() {
