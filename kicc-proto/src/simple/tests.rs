@@ -168,8 +168,8 @@ fn every_part_of_the_amount_is_stated() {
         approval: &approval,
     };
     let cancel = messages::cancel(&what, &number, &when).unwrap();
-    let sale = core::str::from_utf8(&sale).unwrap();
-    for body in [sale, &net_cancel, &cancel] {
+    let [sale, net_cancel] = [&sale, &net_cancel].map(|body| core::str::from_utf8(body).unwrap());
+    for body in [sale, net_cancel, &cancel] {
         assert!(body.contains(r#""trxAmt":10000,"vatAmt":900,"svcAmt":300"#), "{body}");
     }
     assert!(sale.contains(r#""taxFreeAmt":70"#), "{sale}");
