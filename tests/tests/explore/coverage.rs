@@ -232,6 +232,10 @@ fn leads(row: Row, before: &Record, after: &Record) -> bool {
         Action::Park => after.stage == Stage::Parked,
         Action::Note => after.stage == before.stage,
     };
+    // What comes after a person's word is no row.
+    if reason("LateSuccessAfterResolution") {
+        return false;
+    }
     let outside = matches!(
         row,
         Row::SettlingNothingOutside

@@ -314,7 +314,6 @@ impl World<'_> {
         if let Fate::Code(code) | Fate::DoneBut(code) = fate {
             answer = self.van.code(code);
         }
-        self.wire.lied |= verb == Verb::Cancel && matches!(fate, Fate::DoneBut(_));
         if let Fate::Delayed(after) | Fate::DelayedReset(after) = fate {
             let due = self.real.mono + Millis(after);
             self.van.delay(verb, &ready.body, due);

@@ -18,7 +18,7 @@ impl World<'_> {
     /// R22 and the outcomes' meaning, in the moment in which the caller is told.
     pub fn judge_telling(&mut self, verdict: &Verdict, record: Option<&Record>) {
         let (charged, books) = (self.van.ledger == Ledger::Standing, self.books);
-        let (before, known) = (self.told.as_ref().map(|told| self.known(told)), self.known(verdict));
+        let (before, known) = (self.told.as_ref().map(known), known(verdict));
         self.must(agrees(known, charged), || {
             format!(
                 "told {}, and the customer is {}charged",
@@ -81,7 +81,7 @@ impl World<'_> {
                 self.must(silent, || "it was sent, and nobody knows of it".into());
             }
             Some(verdict) => {
-                let known = self.known(verdict);
+                let known = known(verdict);
                 self.must(agrees(known, charged), || {
                     format!("ended as charged: {known:?}; the gateway's books say {charged}")
                 });
@@ -90,24 +90,18 @@ impl World<'_> {
                 self.must(kept, || "the merchant holds it, and it was undone".into());
             }
         }
-        let told = self.told.as_ref().map_or(Charged::Unknown, |told| self.known(told));
+        let told = self.told.as_ref().map_or(Charged::Unknown, known);
         self.must(agrees(told, charged), || {
             format!("the caller was told charged: {told:?}; the gateway's books say {charged}")
         });
     }
+}
 
-    /// What is known by it of the customer's money, once and for all. Where the gateway has cancelled, refused that and
-    /// was not asked again, nobody can know.
-    pub fn known(&self, verdict: &Verdict) -> Charged {
-        let (charged, for_a_person) = match verdict {
-            Verdict::Approval(outcome) => {
-                (outcome.charged(), matches!(outcome, Outcome::NeedsOperator { resolution: None, .. }))
-            }
-            Verdict::Refund(outcome) => {
-                (outcome.charged(), matches!(outcome, RefundOutcome::NeedsOperator { resolution: None, .. }))
-            }
-        };
-        if self.wire.lied && for_a_person { Charged::Unknown } else { charged }
+/// What is known by it of the customer's money, once and for all.
+pub fn known(verdict: &Verdict) -> Charged {
+    match verdict {
+        Verdict::Approval(outcome) => outcome.charged(),
+        Verdict::Refund(outcome) => outcome.charged(),
     }
 }
 

@@ -10,6 +10,7 @@ use kicc_proto::{
 
 use super::{
     glance::Noted,
+    judge::known,
     van::day,
     world::{Doing, Wire, Worker, World},
 };
@@ -34,7 +35,7 @@ impl World<'_> {
             if row.standing == Standing::Open && !self.has_worker(row) {
                 left += (tries + 1).saturating_sub(row.sent()) * 40 + 30;
             } else if row.standing != Standing::Open && !row.told {
-                left += if self.workers.is_empty() { 4 } else { 2 };
+                left += if self.workers.iter().any(|worker| worker.tells(row)) { 2 } else { 4 };
             }
         }
         left += if self.late_commit.is_some() { 2 * restart } else { 0 };
@@ -50,9 +51,9 @@ impl World<'_> {
             .hash(&mut state);
         (self.backup.is_some(), self.clock_was_put, self.real.wall.0.wrapping_sub(now.wall.0))
             .hash(&mut state);
-        let Wire { approvals, net_cancel, cancel, stood_since, lied, .. } = &self.wire;
-        (approvals, net_cancel.is_some(), cancel, stood_since, lied).hash(&mut state);
-        self.told.as_ref().map(|told| self.known(told)).hash(&mut state);
+        let Wire { approvals, net_cancel, cancel, stood_since, .. } = &self.wire;
+        (approvals, net_cancel.is_some(), cancel, stood_since).hash(&mut state);
+        self.told.as_ref().map(known).hash(&mut state);
         self.van.digest(self.real, &mut state);
         for row in self.rows.values() {
             row.essence().hash(&mut state);
@@ -127,6 +128,15 @@ impl Worker {
             Some(Doing::Ready(ready)) => stored() + stale + 18 + unsent(ready.may_still_go(world.now)),
             Some(Doing::Sent { .. }) => stored() + stale + 16,
         }
+    }
+
+    /// Whether it is about to tell the end that is written there.
+    fn tells(&self, row: &Noted) -> bool {
+        let done = match &self.doing {
+            Some(Doing::Step(Step::Done(done))) => done.revision(),
+            _ => None,
+        };
+        self.key == row.key && done == Some(row.revision)
     }
 
     /// Its next write will find another row than it expects.

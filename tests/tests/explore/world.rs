@@ -89,8 +89,6 @@ pub struct Wire {
     pub durable: BTreeSet<(u64, u64)>,
     /// A query showed the approval standing since the latest cancel.
     pub stood_since: bool,
-    /// A cancel was done and refused.
-    pub lied: bool,
 }
 
 /// An approved sale in which nothing went wrong.
