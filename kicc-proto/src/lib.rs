@@ -9,7 +9,7 @@
 //! ends in exactly one of the outcomes of [`flow::Outcome`]**, whatever is lost, delayed or killed between.
 //!
 //! Where things live: [`values`] (what goes on the wire, checked once), [`wire`] (one exchange as data,
-//! signing), [`simple`] and [`easytalk`] (each product's messages), [`flow`] (what to do next), [`journal`] (the record and
+//! signing), [`simple`], [`easytalk`] and [`iamport`] (each product's messages), [`flow`] (what to do next), [`journal`] (the record and
 //! the contract of the store), [`codes`] (tables with Korean and English text), [`client`] (what the adapters' clients share).
 // Tests have std's prelude, so that a mutation may name what it likes (docs/mutation.md).
 #![cfg_attr(not(test), no_std)]
@@ -23,6 +23,7 @@ pub mod client;
 pub mod codes;
 pub mod easytalk;
 pub mod flow;
+pub mod iamport;
 pub mod journal;
 pub mod product;
 pub mod simple;

@@ -1,18 +1,19 @@
 //! The products, registered in one place. The flow asks here and knows none of them by name.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     easytalk,
     flow::{Opening, Persist, approval::Approval, policy::Policy, said::Said, said::Unclear, table::Verb},
+    iamport,
     journal::{Key, record::Record},
     simple,
-    time::{Now, UnixMillis},
+    time::{Millis, Now, UnixMillis},
     values::{ChannelId, Environment, Invalid, Problem, TerminalId, TransactionNumber},
     wire::{
-        HeaderBuffer, Reply,
+        HeaderBuffer, Method, Reply,
         sign::{Nonce, Sign, SignError},
     },
 };
@@ -26,11 +27,13 @@ pub enum Product {
     /// EasyTalkPay (spec B).
     #[serde(rename = "easytalk")]
     EasyTalk,
+    /// i'mport, PortOne V1.
+    Iamport,
 }
 
 impl Product {
     /// All of them.
-    pub const ALL: [Product; 2] = [Product::Simple, Product::EasyTalk];
+    pub const ALL: [Product; 3] = [Product::Simple, Product::EasyTalk, Product::Iamport];
 
     /// The name in configuration files and in the journal's key column.
     #[must_use]
@@ -38,6 +41,7 @@ impl Product {
         match self {
             Product::Simple => "simple",
             Product::EasyTalk => "easytalk",
+            Product::Iamport => "iamport",
         }
     }
 
@@ -51,6 +55,7 @@ impl Product {
         match self {
             Product::Simple => &simple::rules::Simple,
             Product::EasyTalk => &easytalk::rules::EasyTalk,
+            Product::Iamport => &iamport::rules::Iamport,
         }
     }
 }
@@ -62,6 +67,8 @@ pub enum Merchant {
     Simple(simple::Merchant),
     /// Of EasyTalkPay.
     EasyTalk(easytalk::Merchant),
+    /// Of i'mport.
+    Iamport(iamport::Merchant),
 }
 
 impl Merchant {
@@ -71,6 +78,7 @@ impl Merchant {
         match self {
             Merchant::Simple(_) => Product::Simple,
             Merchant::EasyTalk(_) => Product::EasyTalk,
+            Merchant::Iamport(_) => Product::Iamport,
         }
     }
 
@@ -80,6 +88,7 @@ impl Merchant {
         match self {
             Merchant::Simple(merchant) => &merchant.environment,
             Merchant::EasyTalk(merchant) => &merchant.environment,
+            Merchant::Iamport(merchant) => &merchant.environment,
         }
     }
 
@@ -89,6 +98,7 @@ impl Merchant {
         match self {
             Merchant::Simple(merchant) => &merchant.terminal_id,
             Merchant::EasyTalk(merchant) => merchant.van_terminal_id.as_terminal_id(),
+            Merchant::Iamport(merchant) => merchant.store.as_terminal_id(),
         }
     }
 
@@ -115,6 +125,8 @@ pub(crate) fn wrong_merchant() -> Invalid {
 pub struct Settings {
     /// EasyTalkPay's. Without them none of its orders is taken: whether there is a status query must be said.
     pub easytalk: Option<easytalk::Settings>,
+    /// i'mport's. Without them none of its orders is taken: which channel it sells through must be said.
+    pub iamport: Option<iamport::Settings>,
 }
 
 /// What can be put to the flow: an order of a product.
@@ -142,6 +154,8 @@ pub enum Credentials<'a> {
         /// The key, wherever it lives.
         signer: &'a dyn Sign,
     },
+    /// i'mport's token: one that [`Tokens`](iamport::Tokens) gave.
+    Token(&'a iamport::AccessToken),
     /// Nothing secret: EasyTalkPay (spec B.1).
     None,
 }
@@ -155,6 +169,8 @@ pub enum Payload {
     /// Of EasyTalkPay.
     #[serde(rename = "easytalk")]
     EasyTalk(easytalk::Recorded),
+    /// Of i'mport.
+    Iamport(iamport::Recorded),
 }
 
 impl Payload {
@@ -164,18 +180,29 @@ impl Payload {
         match self {
             Payload::Simple(_) => Product::Simple,
             Payload::EasyTalk(_) => Product::EasyTalk,
+            Payload::Iamport(_) => Product::Iamport,
         }
     }
 }
 
 /// A message as it stands, before it has its headers.
 pub(crate) struct Outgoing<'a> {
+    pub verb: Verb,
     pub path: &'a str,
     pub body: &'a [u8],
     pub record: &'a Record,
     pub policy: &'a Policy,
     pub nonce: Nonce,
     pub now: Now,
+}
+
+/// How long a product's gateway may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Times {
+    /// For an answer, from the last byte written.
+    pub answer_timeout: Millis,
+    /// For a late booking, from give-up (R13b).
+    pub quiet_period: Millis,
 }
 
 /// When an answer is read.
@@ -211,8 +238,16 @@ pub(crate) enum Reading {
 pub(crate) trait Rules: Sync {
     /// The message that a rescue begins with; `None`: there is none by configuration, and a person must look.
     fn rescue(&self, policy: &Policy) -> Option<Verb>;
-    /// The path of a message.
-    fn path<'p>(&self, verb: Verb, policy: &'p Policy) -> &'p str;
+    /// Its gateway's times; by default those of the policy, which are the VAN's.
+    fn times(&self, policy: &Policy) -> Times {
+        Times { answer_timeout: policy.answer_timeout, quiet_period: policy.quiet_period }
+    }
+    /// The method of a message.
+    fn method(&self, _: Verb, _: &Record) -> Method {
+        Method::Post
+    }
+    /// The path of a message, and its query.
+    fn path(&self, verb: Verb, record: &Record, policy: &Policy, out: &mut String);
     /// The body of a message that the record holds (all but the approval's).
     fn body(&self, verb: Verb, record: &Record, policy: &Policy, out: &mut Vec<u8>);
     /// The headers of a message, its signature among them.
@@ -231,6 +266,15 @@ pub(crate) trait Rules: Sync {
     fn proof_window(&self, record: &Record, policy: &Policy) -> (UnixMillis, UnixMillis);
     /// Whether a refund of unknown outcome may be settled by the rescue message now (R16).
     fn refund_settles(&self, record: &Record, policy: &Policy, now: Now) -> bool;
+    /// Whether the customer's money moved before the attempt began: then that nothing was sent does not say that
+    /// nothing was charged.
+    fn is_paid_before(&self, _: &Record) -> bool {
+        false
+    }
+    /// Whether what a query has just shown standing is put to the accept step instead of being cancelled (R12).
+    fn adopts(&self, _: &Record, _: &Policy) -> bool {
+        false
+    }
     /// Whether the record's merchant ids are these (R20).
     fn belongs_to(&self, record: &Record, merchant: &Merchant) -> bool;
     /// What an answer says (R6, R7, R8). What the product has to remember of it goes into the record.

@@ -6,9 +6,11 @@ use crate::{
     flow::{Charged, RefundError, policy::PolicyError},
     journal::{Admission, Key, ReadError, WriteError, record::RecordError},
     values::{Invalid, TransactionNumber},
+    wire::message::CallError,
 };
 
-/// An error from before anything was sent by this call, but for [`Error::OutOfSight`].
+/// An error from before anything was sent by this call, but for [`Error::OutOfSight`] and the look-up of
+/// [`Error::Call`], which moves no money.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -72,6 +74,9 @@ pub enum Error {
     /// The record cannot be used (R20, R21).
     #[error("{0}; it is left alone")]
     Record(#[from] RecordError),
+    /// A look-up, or another call that moves no money, brought nothing.
+    #[error(transparent)]
+    Call(#[from] CallError),
     /// There is nothing to refund.
     #[error(transparent)]
     Refund(#[from] RefundError),
@@ -125,7 +130,13 @@ pub enum BuildError {
     /// An EasyTalkPay terminal, and a policy that does not say whether there is a status query (R11).
     #[error("the policy says nothing of EasyTalkPay: whether there is a status query must be said")]
     NoEasyTalkSettings,
+    /// An i'mport terminal, and a policy that does not say through which channel it sells (R12).
+    #[error("the policy says nothing of i'mport: through which channel it sells must be said")]
+    NoIamportSettings,
     /// A Simple Payment terminal without a key: none of its requests could be signed (spec A.2).
     #[error("terminal {0} has nothing to sign with")]
     NoSigning(Box<str>),
+    /// An i'mport terminal without `imp_key` and `imp_secret`: it would never get a token (iamport spec §2).
+    #[error("terminal {0} has no API keys to ask for a token with")]
+    NoApiKeys(Box<str>),
 }

@@ -10,7 +10,7 @@ pub use self::{
     accept::{Answer, Question},
     error::{BuildError, Error},
     progress::{Concluded, End, Found, Open, OpenReason, Told},
-    terminals::{Signing, Terminal, Terminals},
+    terminals::{Keys, Signing, Terminal, Terminals},
 };
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use alloc::{sync::Arc, vec::Vec};
 use super::BuildError;
 use crate::{
     flow::Policy,
+    iamport::{AccessToken, ApiKeys},
     journal::Key,
     product::{Credentials, Merchant, Product},
     values::ChannelId,
@@ -16,8 +17,19 @@ use crate::{
 pub struct Terminal {
     /// The ids in every message.
     pub merchant: Merchant,
-    /// The key that signs for it, where the product wants one: Simple Payment does, EasyTalkPay does not.
-    pub signing: Option<Signing>,
+    /// The keys that go with them.
+    pub keys: Keys,
+}
+
+/// Which keys a terminal has: its product says which it needs.
+#[derive(Clone)]
+pub enum Keys {
+    /// None: EasyTalkPay (spec B.1).
+    None,
+    /// One that signs: Simple Payment.
+    Signing(Signing),
+    /// Those that tokens are asked for with: i'mport. Terminals with the same ones share a token.
+    Api(ApiKeys),
 }
 
 /// The channel of the signature headers (spec A.2), and who signs.
@@ -30,12 +42,15 @@ pub struct Signing {
 }
 
 impl Terminal {
-    /// What its messages are encoded with.
+    /// What its messages are encoded with: i'mport's want a token that was got for its [`ApiKeys`].
     #[must_use]
-    pub fn credentials(&self) -> Credentials<'_> {
-        match &self.signing {
-            Some(Signing { channel_id, signer }) => Credentials::Signature { channel_id, signer: &**signer },
-            None => Credentials::None,
+    pub fn credentials<'a>(&'a self, token: Option<&'a AccessToken>) -> Credentials<'a> {
+        match (&self.keys, token) {
+            (Keys::Signing(Signing { channel_id, signer }), _) => {
+                Credentials::Signature { channel_id, signer: &**signer }
+            }
+            (Keys::Api(_), Some(token)) => Credentials::Token(token),
+            (Keys::Api(_) | Keys::None, _) => Credentials::None,
         }
     }
 }
@@ -57,11 +72,17 @@ impl Terminals {
         for (at, one) in terminals.iter().enumerate() {
             let merchant = &one.merchant;
             match merchant {
-                Merchant::Simple(_) if one.signing.is_none() => {
+                Merchant::Simple(_) if !matches!(one.keys, Keys::Signing(_)) => {
                     return Err(BuildError::NoSigning(merchant.terminal().as_str().into()));
                 }
                 Merchant::EasyTalk(_) if policy.products.easytalk.is_none() => {
                     return Err(BuildError::NoEasyTalkSettings);
+                }
+                Merchant::Iamport(_) if policy.products.iamport.is_none() => {
+                    return Err(BuildError::NoIamportSettings);
+                }
+                Merchant::Iamport(_) if !matches!(one.keys, Keys::Api(_)) => {
+                    return Err(BuildError::NoApiKeys(merchant.terminal().as_str().into()));
                 }
                 _ => {}
             }

@@ -48,9 +48,9 @@ fn easytalk(terminal: &str) -> Merchant {
     })
 }
 
-fn signing() -> Option<Signing> {
+fn signing() -> Keys {
     let signer = Arc::new(HmacSha256::new(&Secret::from_utf8("key")));
-    Some(Signing { channel_id: ChannelId::new("CH_A1B2C3D4").unwrap(), signer })
+    Keys::Signing(Signing { channel_id: ChannelId::new("CH_A1B2C3D4").unwrap(), signer })
 }
 
 fn number() -> TransactionNumber {
@@ -171,12 +171,12 @@ fn an_error_says_whether_it_may_have_charged() {
 /// R20: a record is driven with the terminal that it names, and no other.
 #[test]
 fn r20_a_terminal_is_found_by_all_that_names_it() {
-    let terminal = |merchant: Merchant, signing| Terminal { merchant, signing };
+    let terminal = |merchant: Merchant, keys| Terminal { merchant, keys };
     let mut policy = Policy::default();
     policy.products.easytalk = Some(easytalk::Settings::without_status_query());
     let terminals = Terminals::new(
         Vec::from([
-            terminal(easytalk("T1"), None),
+            terminal(easytalk("T1"), Keys::None),
             terminal(simple("test", "T1"), signing()),
             terminal(simple("test", "T2"), signing()),
             terminal(simple("live", "T2"), signing()),
@@ -208,7 +208,7 @@ fn r20_a_terminal_is_found_by_all_that_names_it() {
     for merchant in [easytalk("T2"), simple("live", "T1"), simple("test", "T3")] {
         assert_eq!(text(terminals.of_key(&merchant.key(number()))), None);
     }
-    let credentials = |product| terminals.of_product(product).map(Terminal::credentials);
+    let credentials = |product| terminals.of_product(product).map(|terminal| terminal.credentials(None));
     assert!(matches!(credentials(Product::Simple), Some(Credentials::Signature { .. })));
     assert!(matches!(credentials(Product::EasyTalk), Some(Credentials::None)));
 }
@@ -220,7 +220,7 @@ fn a_client_that_could_not_sell_is_not_made() {
         policy.products.easytalk = settings.then(easytalk::Settings::without_status_query);
         let terminals = merchants.iter().map(|(merchant, signs)| Terminal {
             merchant: merchant.clone(),
-            signing: if *signs { signing() } else { None },
+            keys: if *signs { signing() } else { Keys::None },
         });
         Terminals::new(terminals.collect(), &policy, false).map(|_| ()).err()
     };

@@ -4,6 +4,7 @@
 //! text.
 
 pub mod cards;
+pub mod iamport;
 pub mod methods;
 mod result;
 pub mod window_cards;

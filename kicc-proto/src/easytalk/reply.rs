@@ -1,6 +1,6 @@
 //! What an answer says (spec B.4 to B.6, C.2, C.3; R6 to R8, R11).
 
-use alloc::boxed::Box;
+use alloc::{borrow::Cow, boxed::Box};
 
 use super::order::Recorded;
 use crate::{
@@ -115,10 +115,7 @@ fn is_ours(verb: Verb, record: &Record, text: &str) -> bool {
 }
 
 /// A number that the gateway gave: whole and of its documented length, or unreadable.
-fn identifier<'a>(
-    field: Field<'a>,
-    name: &'static str,
-) -> Result<Option<alloc::borrow::Cow<'a, str>>, Unclear> {
+fn identifier<'a>(field: Field<'a>, name: &'static str) -> Result<Option<Cow<'a, str>>, Unclear> {
     let damaged = || Unclear::Damaged(name.into());
     match json::deciding(field).map_err(|()| damaged())? {
         None => Ok(None),
@@ -133,7 +130,7 @@ fn identifier<'a>(
 /// What a query shows standing must be the recorded approval (R11): the gateway's number, where it is known, and a
 /// date within a day of the request.
 fn is_the_recorded_one(
-    control: alloc::borrow::Cow<'_, str>,
+    control: Cow<'_, str>,
     date: Field<'_>,
     record: &Record,
     recorded: &Recorded,

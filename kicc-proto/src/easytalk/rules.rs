@@ -1,6 +1,6 @@
 //! What EasyTalkPay supplies to the flow.
 
-use alloc::vec::Vec;
+use alloc::{string::String, vec::Vec};
 
 use super::{
     messages,
@@ -24,12 +24,12 @@ impl Rules for EasyTalk {
         status(policy).map(|_| Verb::Query)
     }
 
-    fn path<'p>(&self, verb: Verb, policy: &'p Policy) -> &'p str {
-        match verb {
+    fn path(&self, verb: Verb, _: &Record, policy: &Policy, out: &mut String) {
+        out.push_str(match verb {
             Verb::Approve => messages::APPROVAL,
             Verb::Cancel => messages::CANCEL,
             Verb::Query | Verb::NetCancel => status(policy).map_or("", |status| &status.path),
-        }
+        });
     }
 
     fn body(&self, verb: Verb, record: &Record, policy: &Policy, out: &mut Vec<u8>) {

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     journal::record::{Cancel, Happening, Parked, Pending, Record, Why},
-    product::{Reading, Rules},
+    product::{Reading, Rules, Times},
     time::{Deadline, Millis, Mono, Now, UnixMillis},
     values::KstDateTime,
     wire::{MaybeSent, NotSent},
@@ -46,7 +46,8 @@ impl Life {
     pub fn new(record: Record, body: Option<Zeroizing<Vec<u8>>>, driver: &Driver, now: Now) -> Box<Self> {
         let policy = Arc::clone(&driver.policy);
         let horizon = counted_from(record.rescue.since, policy.horizon, now);
-        let (from, to) = record.key.product.rules().proof_window(&record, &policy);
+        let rules = record.key.product.rules();
+        let (from, to) = rules.proof_window(&record, &policy);
         let window = counted_from(from, Millis(to.0.saturating_sub(from.0)), now);
         Box::new(Life {
             record,
@@ -56,7 +57,7 @@ impl Life {
             lease_until: now.wall + policy.lease,
             body,
             unrecorded_success: false,
-            quiet_end: now.mono + policy.quiet_period,
+            quiet_end: now.mono + rules.times(&policy).quiet_period,
             sent_at: now.mono,
             permit: now.after(policy.send_by),
             horizon,
@@ -75,6 +76,11 @@ impl Life {
 
     pub fn rules(&self) -> &'static dyn Rules {
         self.record.key.product.rules()
+    }
+
+    /// How long the product's gateway may take.
+    pub fn times(&self) -> Times {
+        self.rules().times(&self.policy)
     }
 
     /// The product's rescue message, if there is one.
@@ -98,7 +104,7 @@ impl Life {
 
     /// When the answer to the message that is written down is given up, at the latest.
     pub fn answer_by(&self) -> Deadline {
-        let answer = self.policy.answer_timeout;
+        let answer = self.times().answer_timeout;
         Deadline { mono: self.permit.mono + answer, wall: self.permit.wall + answer }
     }
 
@@ -175,7 +181,12 @@ impl Life {
         if let (Verb::Cancel, Some(cancel)) = (verb, &mut self.record.cancel) {
             cancel.sent = cancel.sent.saturating_sub(1);
         }
-        let row = self.transition(verb, Event::NotSent, now);
+        // What was paid before is looked up until it is known.
+        let paid = verb == Verb::Approve && self.rules().is_paid_before(&self.record);
+        if paid {
+            self.record.why = Some(Why::Unclear(Unclear::Exchange(MaybeSent::Other)));
+        }
+        let row = self.transition(verb, if paid { Event::Unknown } else { Event::NotSent }, now);
         match row {
             Row::IntentNotSent => self.record.ending = Some(Ending::NeverSent(why)),
             Row::RefundNotSent => self.record.ending = Some(Ending::RefundNotAttempted(why)),
@@ -300,6 +311,7 @@ impl Life {
             cancel_unclear: rescue.unclear > 0,
             has_rescue: self.rescue().is_some(),
             has_query: self.rescue() == Some(Verb::Query),
+            adopt: self.rules().adopts(&self.record, &self.policy),
             ended_approved: self.record.ending == Some(Ending::Approved),
         }
     }
@@ -322,7 +334,7 @@ impl Life {
         let given_up =
             matches!(verb, Verb::Approve | Verb::Cancel) && matches!(row.action(), Action::Send(_));
         if given_up || event == Event::LateSuccess {
-            self.quiet_end = now.mono + self.policy.quiet_period;
+            self.quiet_end = now.mono + self.times().quiet_period;
         }
         if matches!(event, Event::Approved | Event::AmountDiffers | Event::LateSuccess) {
             self.unrecorded_success = true;

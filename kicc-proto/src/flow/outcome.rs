@@ -180,6 +180,9 @@ pub enum OperatorReason {
     JournalBehindBooks,
     /// After a person's word a success was read late (R9).
     LateSuccessAfterResolution,
+    /// A payment that the customer had made before could not be written down, and so is not accepted: put it to the
+    /// flow once more, under the same number. Never in a record.
+    PaidNotRecorded,
 }
 
 impl fmt::Display for OperatorReason {
@@ -214,6 +217,9 @@ impl fmt::Display for OperatorReason {
             OperatorReason::LateSuccessAfterResolution => {
                 f.write_str("a success was read after a person had resolved the attempt")
             }
+            OperatorReason::PaidNotRecorded => f.write_str(
+                "the journal did not take a payment that the customer has made: put it in once more, under its number",
+            ),
         }
     }
 }

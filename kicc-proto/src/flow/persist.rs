@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use super::{
     Done, Ended, Step,
     life::Life,
-    outcome::{OperatorReason, Outcome, RefundOutcome, Verdict},
+    outcome::{Charged, OperatorReason, Outcome, RefundOutcome, Verdict},
     resume,
     settle::{AskBooks, Settle},
     table::{Action, Event, Stage, Verb},
@@ -135,7 +135,7 @@ impl Persist {
         self.life.revision += 1;
         self.life.unrecorded_success = false;
         match self.then {
-            Then::Send(verb) => Step::Transmit(Transmit { life: self.life, verb }),
+            Then::Send(verb) => Step::Transmit(Transmit { life: self.life, verb, again: false }),
             Then::Wait { reason, until } => Step::Wait(Wait::new(self.life, reason, until, Resume::Pending)),
             Then::Ask => Step::Settle(Settle { life: self.life }),
             Then::AskAgain { until } => {
@@ -154,7 +154,7 @@ impl Persist {
             return self.again(now);
         }
         if self.expect == Expect::Absent {
-            return never_recorded(self.life.record.kind);
+            return never_recorded(&self.life);
         }
         let ours = !matches!(self.then, Then::Leave);
         if ours && self.life.record.stage == Stage::Undecided && self.life.unrecorded_success {
@@ -275,9 +275,15 @@ fn leave(mut life: Box<Life>, lease_until: UnixMillis, now: Now) -> Step {
     Step::Persist(Persist::new(life, expect, Then::Leave, now))
 }
 
-fn never_recorded(kind: Kind) -> Step {
+fn never_recorded(life: &Life) -> Step {
     let why = NotSent::NotRecorded;
-    Done::because(Ended::Verdict(match kind {
+    let paid = life.rules().is_paid_before(&life.record);
+    Done::because(Ended::Verdict(match life.record.kind {
+        Kind::Approval if paid => Verdict::Approval(Outcome::NeedsOperator {
+            why: OperatorReason::PaidNotRecorded,
+            charged: Charged::Unknown,
+            resolution: None,
+        }),
         Kind::Approval => Verdict::Approval(Outcome::NeverSent(why)),
         Kind::Refund => Verdict::Refund(RefundOutcome::NotAttempted(why)),
     }))

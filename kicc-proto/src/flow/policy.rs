@@ -1,12 +1,18 @@
 //! What a merchant may decide about the flow, with the safe choice first.
 
-use crate::{codes::Codes, product, time::Millis};
+use crate::{
+    codes::Codes,
+    iamport,
+    product::{self, Product},
+    time::Millis,
+};
 
 /// Times, limits and choices of the flow. Make one with [`Policy::default`] and change fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Policy {
-    /// How long an answer may take, from the last byte written. KICC asks for 30 s (spec A.5); default 33 s.
+    /// How long an answer may take, from the last byte written. KICC asks for 30 s (spec A.5); default 33 s. i'mport
+    /// has its own, and its own quiet period ([`iamport::Settings`]).
     pub answer_timeout: Millis,
     /// How long after it was written down a message's first byte may still go (R4); default 10 s.
     pub send_by: Millis,
@@ -131,7 +137,13 @@ impl Policy {
             ("backoff.cap", self.backoff_cap, 1_000),
             ("horizon", self.horizon, 3_600_000),
         ];
-        for (field, span, least) in spans {
+        let of_iamport = self.products.iamport.iter().flat_map(|settings| {
+            [
+                ("iamport.answer_timeout", settings.answer_timeout, 60_000),
+                ("iamport.quiet_period", settings.quiet_period, 61_000),
+            ]
+        });
+        for (field, span, least) in spans.into_iter().chain(of_iamport) {
             if span.0 == 0 {
                 return Err(PolicyError::Impossible { field, why: "must not be zero" });
             }
@@ -155,16 +167,28 @@ impl Policy {
                 "must cover send_by + answer_timeout + a sixth of answer_timeout (R20)",
             );
         }
-        if self.horizon < self.quiet_period {
+        let quiet_period = Product::ALL.map(|product| product.rules().times(self).quiet_period);
+        if quiet_period.into_iter().any(|quiet_period| self.horizon < quiet_period) {
             return impossible("horizon", "must not be below quiet_period");
         }
         Ok(())
     }
 
-    /// The longest that one exchange can take, from the moment it is written down, with a margin (R20).
+    /// The same with i'mport among the products, and a lease that covers its longer exchange (R20).
+    #[must_use]
+    pub fn with_iamport(mut self, settings: iamport::Settings) -> Self {
+        self.products.iamport = Some(settings);
+        self.lease = self.lease.max(self.exchange());
+        self
+    }
+
+    /// The longest that one exchange can take, of whatever product, from the moment it is written down, with a margin
+    /// (R20).
     #[must_use]
     pub fn exchange(&self) -> Millis {
-        Millis(self.send_by.0.saturating_add(self.answer_timeout.0).saturating_add(self.answer_timeout.0 / 6))
+        let answer = Product::ALL.map(|product| product.rules().times(self).answer_timeout.0);
+        let answer = answer.into_iter().max().unwrap_or_default();
+        Millis(self.send_by.0.saturating_add(answer).saturating_add(answer / 6))
     }
 
     /// The pause before the message after the `sent`-th (R14): doubled each time up to the cap, and from the

@@ -14,7 +14,7 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Said {
-    /// Four ASCII letters or digits (spec C.3).
+    /// Four ASCII letters or digits (spec C.3); of i'mport, an integer, or the status of a payment.
     pub code: Box<str>,
     /// The text beside it: at most 200 characters, an ellipsis for the rest (our choice); what could not be decoded, or
     /// would speak to a terminal, is replaced by U+FFFD (R7), and of a card number only the first six and the last
@@ -67,6 +67,8 @@ pub enum Unclear {
     RefusalWithApproval(Said),
     /// A status that shows an approval and a cancel at once, or neither (R11).
     Ambiguous,
+    /// The gateway itself has not decided yet.
+    NotFinal,
     /// A success, read after its exchange had been given up (R9).
     TooLate,
 }
@@ -94,6 +96,7 @@ impl fmt::Display for Unclear {
             Unclear::UnknownCode(said) => write!(f, "outcome unknown: {said}"),
             Unclear::RefusalWithApproval(said) => write!(f, "a refusal with an approval's number: {said}"),
             Unclear::Ambiguous => f.write_str("the status shows both an approval and a cancel, or neither"),
+            Unclear::NotFinal => f.write_str("the gateway has not decided yet"),
             Unclear::TooLate => f.write_str("a success, read too late"),
         }
     }

@@ -156,6 +156,8 @@ pub struct Facts {
     pub has_rescue: bool,
     /// That message asks what became of a transaction.
     pub has_query: bool,
+    /// What a query shows standing is put to the accept step, not cancelled (R12).
+    pub adopt: bool,
     /// It is closed, and ended approved.
     pub ended_approved: bool,
 }
@@ -269,6 +271,7 @@ rows! {
     ReversingNothingExhausted: Reversing, "nothing to void, inside the quiet period, no tries left" => Parked, Park;
     ReversingNothingOutside: Reversing, "nothing to void, outside the proof window (R13b)" => Parked, Park;
     ReversingConfirmedByAny: Reversing, "a readable code confirms a success that named a card" => Closed, Close(End::Reversed);
+    ReversingAdopted: Reversing, "a query shows it standing with the right amount, and it is to be adopted (R12)" => Undecided, Ask;
     ReversingStands: Reversing, "a query shows the approval standing" => Voiding, Send(Cancel);
     ReversingAgain: Reversing, "nothing proved, tries left" => Reversing, Retry(Rescue);
     ReversingExhausted: Reversing, "nothing proved, no tries left or no rescue message" => Parked, Park;
@@ -311,6 +314,7 @@ rows! {
     RefundNothingEarly: RefundUnknown, "nothing stands, inside the quiet period" => RefundUnknown, AfterQuiet(Rescue);
     RefundStandsEarly: RefundUnknown, "a query shows it standing, inside the quiet period" => RefundUnknown, AfterQuiet(Rescue);
     RefundStands: RefundUnknown, "a query shows it standing, after the quiet period" => Refunding, Send(NextCancel);
+    RefundStillRefused: RefundUnknown, "refused in plain words, and a query shows that nothing went back" => Closed, Close(End::RefundRefused);
     RefundAgain: RefundUnknown, "nothing proved, tries left, and it may be settled now" => RefundUnknown, Retry(Rescue);
     RefundExhausted: RefundUnknown, "nothing proved, and no try left or allowed" => Parked, Park;
 
@@ -397,6 +401,7 @@ fn reversing(event: Event, facts: &Facts) -> Row {
         Event::ProvesNothing if facts.quiet_over && facts.first_success == FirstSuccess::WithCard => {
             Row::ReversingConfirmedByAny
         }
+        Event::StandsApproved if facts.adopt => Row::ReversingAdopted,
         Event::StandsApproved => Row::ReversingStands,
         Event::LateSuccess if facts.has_rescue => Row::ReversingLate,
         Event::LateSuccess => Row::ReversingLateCancelled,
@@ -466,6 +471,7 @@ fn refund_unknown(event: Event, facts: &Facts) -> Row {
         Event::NothingStands if !facts.in_window => Row::RefundNothingOutside,
         Event::StandsApproved if facts.quiet_over && again => Row::RefundStands,
         Event::StandsApproved if again => Row::RefundStandsEarly,
+        Event::Declined if !facts.cancel_unclear => Row::RefundStillRefused,
         _ if again => Row::RefundAgain,
         _ => Row::RefundExhausted,
     }

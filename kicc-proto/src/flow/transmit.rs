@@ -7,7 +7,7 @@ use crate::{
     journal::Key,
     product::{Credentials, Moment, Outgoing},
     time::{Deadline, Millis, Now},
-    wire::{Failure, MaybeSent, NotSent, Reply, Request, RequestBuffer, sign::Nonce},
+    wire::{Failure, MaybeSent, Method, NotSent, Reply, Request, RequestBuffer, sign::Nonce},
 };
 
 /// A message that was written down and may be sent now.
@@ -16,6 +16,8 @@ use crate::{
 pub struct Transmit {
     pub(super) life: Box<Life>,
     pub(super) verb: Verb,
+    /// It was sent, and its token refused.
+    pub(super) again: bool,
 }
 
 /// A message under way. Feed exactly one of [`InFlight::reply`], [`InFlight::failed`] and [`InFlight::lost`].
@@ -24,6 +26,7 @@ pub struct Transmit {
 pub struct InFlight {
     life: Box<Life>,
     verb: Verb,
+    again: bool,
     deadline: Deadline,
 }
 
@@ -64,6 +67,11 @@ impl Transmit {
         self.life.not_sent(self.verb, NotSent::PermitLapsed, now)
     }
 
+    /// i'mport gave no token for it: it is not sent.
+    pub fn no_token(self, now: Now) -> Step {
+        self.life.not_sent(self.verb, NotSent::Token, now)
+    }
+
     /// Path, headers and body in `buffer`, signed as they stand, with the half that waits for the answer. On a
     /// repeat the body is the same, byte for byte (R10); timestamp, nonce and signature are fresh.
     ///
@@ -89,18 +97,19 @@ impl Transmit {
             (Verb::Approve, None) => return Err(self.life.not_sent(verb, NotSent::PermitLapsed, now)),
             (_, _) => rules.body(verb, &self.life.record, &self.life.policy, &mut buffer.body),
         }
+        buffer.method = rules.method(verb, &self.life.record);
         buffer.path.clear();
-        buffer.path.push_str(rules.path(verb, &self.life.policy));
+        rules.path(verb, &self.life.record, &self.life.policy, &mut buffer.path);
         buffer.headers.clear();
         let (record, policy) = (&self.life.record, &*self.life.policy);
-        let message = Outgoing { path: &buffer.path, body: &buffer.body, record, policy, nonce, now };
+        let message = Outgoing { verb, path: &buffer.path, body: &buffer.body, record, policy, nonce, now };
         if rules.headers(&message, credentials, &mut buffer.headers).is_err() {
             return Err(self.life.not_sent(verb, NotSent::Signing, now));
         }
         self.life.sent_at = now.mono;
         let deadline = self.life.answer_by();
         let request = buffer.request();
-        Ok((request, InFlight { life: self.life, verb, deadline }))
+        Ok((request, InFlight { life: self.life, verb, again: self.again, deadline }))
     }
 }
 
@@ -114,7 +123,7 @@ impl InFlight {
     /// How long an answer may take, counted from the last byte written.
     #[must_use]
     pub fn answer_within(&self) -> Millis {
-        self.life.policy.answer_timeout
+        self.life.times().answer_timeout
     }
 
     /// The last byte was written at that moment: the answer's time runs from there.
@@ -128,8 +137,16 @@ impl InFlight {
         self.deadline
     }
 
-    /// A complete reply. One that comes after the deadline never makes the attempt approved (R9).
+    /// A complete reply. One that comes after the deadline never makes the attempt approved (R9). A look-up whose token
+    /// was refused was not carried out (iamport spec §2): it is due once more, under the same permission, and the driver
+    /// asks for another token first.
     pub fn reply(mut self, reply: Reply<'_>, now: Now) -> Step {
+        let rules = self.life.rules();
+        let is_look_up =
+            self.verb == Verb::Query && rules.method(self.verb, &self.life.record) == Method::Get;
+        if reply.status == 401 && is_look_up && !self.again {
+            return Step::Transmit(Transmit { life: self.life, verb: self.verb, again: true });
+        }
         let late = self.deadline.passed(now);
         let moment = Moment { now, nothing_counts: self.life.nothing_counts() };
         let Life { record, policy, .. } = &mut *self.life;

@@ -120,6 +120,7 @@ fn what_is_written_is_read() {
         Unclear::Duplicate(said("")),
         Unclear::UnknownCode(said("")),
         Unclear::RefusalWithApproval(said("")),
+        Unclear::NotFinal,
         Unclear::TooLate,
     ];
     let nots = [
@@ -130,6 +131,7 @@ fn what_is_written_is_read() {
         NotSent::PermitLapsed,
         NotSent::Signing,
         NotSent::NotRecorded,
+        NotSent::Token,
     ];
     let whys = [
         Why::NotHeld,

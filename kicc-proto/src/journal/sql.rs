@@ -413,7 +413,7 @@ fn read_row(columns: &impl Columns) -> Result<Row, &'static str> {
     let key = Key {
         environment: Environment::new(&text(0, "environment")?).map_err(|_| "environment")?,
         product: Product::from_name(&text(1, "product")?).ok_or("product")?,
-        terminal: TerminalId::new(&text(2, "terminal")?).map_err(|_| "terminal")?,
+        terminal: TerminalId::recorded(&text(2, "terminal")?).map_err(|_| "terminal")?,
         number: TransactionNumber::new_long(&text(3, "number")?).map_err(|_| "number")?,
     };
     let kind = text(4, "kind")?;

@@ -1,6 +1,6 @@
 //! What Simple Payment supplies to the flow.
 
-use alloc::vec::Vec;
+use alloc::{string::String, vec::Vec};
 
 use super::{
     messages::{self, Cancelled},
@@ -29,12 +29,12 @@ impl Rules for Simple {
         Some(Verb::NetCancel)
     }
 
-    fn path<'p>(&self, verb: Verb, _: &'p Policy) -> &'p str {
-        match verb {
+    fn path(&self, verb: Verb, _: &Record, _: &Policy, out: &mut String) {
+        out.push_str(match verb {
             Verb::Approve => messages::APPROVAL,
             Verb::Cancel => messages::CANCEL,
             Verb::NetCancel | Verb::Query => messages::NET_CANCEL,
-        }
+        });
     }
 
     fn body(&self, verb: Verb, record: &Record, _: &Policy, out: &mut Vec<u8>) {

@@ -170,6 +170,7 @@ mod tests {
         assert_eq!(ks_x_1001_only(&Charset::EucKr.encode("갂").unwrap()), Err(0));
         assert_eq!(ks_x_1001_only(&[0xb0]), Err(0));
         assert_eq!(ks_x_1001_only(&[0x7f, 0x80]), Err(1));
+        assert_eq!([Charset::Utf8, Charset::EucKr].map(Charset::name), ["utf-8", "euc-kr"]);
     }
 
     #[test]

@@ -25,6 +25,14 @@ pub enum Problem {
         /// The bytes of the value.
         got: usize,
     },
+    /// More characters than the field holds, where its page counts those.
+    #[error("has {got} characters, at most {limit} fit")]
+    TooManyCharacters {
+        /// The most characters that fit.
+        limit: usize,
+        /// The characters of the value.
+        got: usize,
+    },
     /// A fixed length was missed.
     #[error("has {got} bytes, must have exactly {expected}")]
     WrongLength {

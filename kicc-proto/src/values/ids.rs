@@ -5,9 +5,10 @@ use super::{
     inline::{ascii, text_value},
 };
 
-/// KICC's terminal id: 1 to 10 ASCII letters or digits (`tid`, spec A.5; `vanTid`, spec B.2).
+/// KICC's terminal id: 1 to 10 ASCII letters or digits (`tid`, spec A.5; `vanTid`, spec B.2). In an attempt's key it
+/// may also be a store's code at i'mport, of up to 20 ([`StoreCode`](crate::iamport::StoreCode)).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TerminalId(ArrayString<10>);
+pub struct TerminalId(ArrayString<20>);
 
 impl TerminalId {
     /// A terminal id as KICC issued it.
@@ -15,10 +16,20 @@ impl TerminalId {
     /// # Errors
     /// Empty, longer than 10 bytes, or anything but ASCII letters and digits.
     pub fn new(text: &str) -> Result<Self, Invalid> {
-        ascii("terminal id", text, 10, u8::is_ascii_alphanumeric, "only letters A-Z a-z and digits").map(Self)
+        Self::up_to(10, text)
+    }
+
+    /// One that a record may hold: any product's.
+    pub(crate) fn recorded(text: &str) -> Result<Self, Invalid> {
+        Self::up_to(20, text)
+    }
+
+    fn up_to(limit: usize, text: &str) -> Result<Self, Invalid> {
+        ascii("terminal id", text, limit, u8::is_ascii_alphanumeric, "only letters A-Z a-z and digits")
+            .map(Self)
     }
 }
-text_value!(TerminalId, TerminalId::new);
+text_value!(TerminalId, TerminalId::new, TerminalId::recorded);
 
 /// EasyTalkPay's terminal id: 1 to 8 ASCII letters or digits (`vanTid`, spec B.2; the test id has 7).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -201,7 +212,11 @@ mod tests {
         ) {
             let len = text.len();
             let alphanumeric = text.chars().all(|c| c.is_ascii_alphanumeric());
-            keeps::<TerminalId>(&text, (1..=10).contains(&len) && alphanumeric)?;
+            if !(11..=20).contains(&len) {
+                keeps::<TerminalId>(&text, (1..=10).contains(&len) && alphanumeric)?;
+            }
+            let recorded = (1..=20).contains(&len) && alphanumeric;
+            prop_assert_eq!(TerminalId::recorded(&text).is_ok(), recorded);
             keeps::<VanTerminalId>(&text, (1..=8).contains(&len) && alphanumeric)?;
             keeps::<OrderNumber>(&text, (1..=40).contains(&len) && name(&text))?;
             keeps::<ServiceId>(&text, (1..=10).contains(&len) && name(&text))?;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::{
-    HeaderBuffer, Reply, Request, RequestBuffer,
+    HeaderBuffer, Method, Reply, Request, RequestBuffer,
     answer::{body_text, echo, result_code},
     json::{self, Field},
 };
@@ -117,6 +117,7 @@ impl Prepared {
     }
 
     pub fn request<'b>(&self, buffer: &'b mut RequestBuffer) -> Request<'b> {
+        buffer.method = Method::Post;
         buffer.path.clear();
         buffer.path.push_str(self.path);
         buffer.body.clear();

@@ -15,6 +15,14 @@ pub struct CallLimits {
     pub answer_within: Duration,
 }
 
+impl CallLimits {
+    /// For a call that is over within so long, whatever happens: half of it for each.
+    #[must_use]
+    pub fn within(whole: Duration) -> Self {
+        CallLimits { send_within: whole / 2, answer_within: whole / 2 }
+    }
+}
+
 impl Default for CallLimits {
     fn default() -> Self {
         CallLimits { send_within: Duration::from_secs(10), answer_within: Duration::from_secs(33) }
@@ -37,6 +45,14 @@ pub enum CallError {
     /// An answer that cannot be trusted (R7).
     #[error("no trustworthy answer: {0}; no money moved")]
     Unclear(Unclear),
+}
+
+impl CallError {
+    /// Whether i'mport did not take the token: the call was not carried out, and may be made once more with a new one.
+    #[must_use]
+    pub fn wants_new_token(&self) -> bool {
+        matches!(self, CallError::Unclear(Unclear::Status(401)))
+    }
 }
 
 impl From<Failure> for CallError {
@@ -63,6 +79,7 @@ fn not_sent(why: NotSent) -> &'static str {
         NotSent::Connect => "no connection to the gateway came about",
         NotSent::Tls => "the TLS handshake with the gateway did not finish",
         NotSent::Proxy => "the proxy did not let it through",
+        NotSent::Token => "i'mport gave no token for it",
         NotSent::PermitLapsed | NotSent::Signing | NotSent::NotRecorded => "it was too late to send it",
     }
 }

@@ -21,35 +21,82 @@ use arrayvec::ArrayVec;
 /// The longest reply body that is read, in bytes. A longer one is cut off by the adapter and is *unknown* (R7).
 pub const REPLY_MAX: usize = 64 * 1024;
 
-/// One POST, ready to be written. It borrows the caller's [`RequestBuffer`].
+/// The method of a request. VAN products post; i'mport has all four.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Method {
+    /// `POST`, with a body.
+    #[default]
+    Post,
+    /// `GET`, without one.
+    Get,
+    /// `PUT`, with a body.
+    Put,
+    /// `DELETE`, without one.
+    Delete,
+}
+
+impl Method {
+    /// The word on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Method::Post => "POST",
+            Method::Get => "GET",
+            Method::Put => "PUT",
+            Method::Delete => "DELETE",
+        }
+    }
+
+    /// Whether a body goes with it. Without one neither `content-length` nor `content-type` is sent.
+    #[must_use]
+    pub fn has_body(self) -> bool {
+        matches!(self, Method::Post | Method::Put)
+    }
+}
+
+/// One request, ready to be written. It borrows the caller's [`RequestBuffer`].
 ///
-/// An adapter adds `host`, `content-length` and `connection`, and nothing else.
+/// An adapter adds `host`, `content-length` (where there is a body) and `connection`, and nothing else.
 pub struct Request<'b> {
+    pub(crate) method: Method,
     pub(crate) path: &'b str,
     pub(crate) headers: ArrayVec<(&'static str, &'b str), 8>,
     pub(crate) body: &'b [u8],
 }
 
 impl<'b> Request<'b> {
-    /// A request to try a transport with, or `None` with more than eight headers. What moves money is made by the
+    /// A POST to try a transport with, or `None` with more than eight headers. What moves money is made by the
     /// flow alone, after it was recorded.
     #[must_use]
     pub fn trial(path: &'b str, headers: &[(&'static str, &'b str)], body: &'b [u8]) -> Option<Self> {
-        Some(Request { path, headers: ArrayVec::try_from(headers).ok()?, body })
+        Some(Request { method: Method::Post, path, headers: ArrayVec::try_from(headers).ok()?, body })
     }
 
-    /// The path below the configured base URL, such as `/smpy/kiccpay/reqAprv`.
+    /// The same request by another method; the body stays behind where the method has none.
+    #[must_use]
+    pub fn by(self, method: Method) -> Self {
+        Request { method, body: if method.has_body() { self.body } else { &[] }, ..self }
+    }
+
+    /// The method.
+    #[must_use]
+    pub fn method(&self) -> Method {
+        self.method
+    }
+
+    /// The path below the configured base URL, such as `/smpy/kiccpay/reqAprv`, with its query, if it has one.
     #[must_use]
     pub fn path(&self) -> &'b str {
         self.path
     }
 
-    /// Header names in lower case with their values; no secret but the signature.
+    /// Header names in lower case with their values; no secret but the signature, or i'mport's token (R23).
     pub fn headers(&self) -> impl Iterator<Item = (&'static str, &'b str)> + '_ {
         self.headers.iter().copied()
     }
 
-    /// The body, byte for byte as it was signed (spec A.2). It may hold a token key: never log it (R23).
+    /// The body, byte for byte as it was signed (spec A.2); empty where the method has none. It may hold a token key:
+    /// never log it (R23).
     #[must_use]
     pub fn body(&self) -> &'b [u8] {
         self.body
@@ -58,7 +105,11 @@ impl<'b> Request<'b> {
 
 impl fmt::Debug for Request<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Request").field("path", &self.path).field("body_bytes", &self.body.len()).finish()
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .field("body_bytes", &self.body.len())
+            .finish()
     }
 }
 
@@ -108,6 +159,8 @@ pub enum NotSent {
     Signing,
     /// The record is known not to be stored (R2).
     NotRecorded,
+    /// i'mport gave no token for it.
+    Token,
 }
 
 /// What is known of a failure after bytes may have left. It never changes what happens next; it is told to people.
@@ -134,6 +187,7 @@ pub enum MaybeSent {
 /// The caller's memory for one request; make one and use it again and again.
 #[derive(Default)]
 pub struct RequestBuffer {
+    pub(crate) method: Method,
     pub(crate) path: String,
     pub(crate) body: crate::values::Bytes,
     pub(crate) headers: HeaderBuffer,
@@ -142,13 +196,15 @@ pub struct RequestBuffer {
 /// Header values one behind the other, and where each lies.
 #[derive(Default)]
 pub(crate) struct HeaderBuffer {
-    text: String,
+    text: zeroize::Zeroizing<String>,
     spans: ArrayVec<(&'static str, Range<usize>), 8>,
 }
 
 impl HeaderBuffer {
     pub(crate) fn clear(&mut self) {
         self.text.clear();
+        // Above what headers come to, a token among them: text that grows leaves copies behind (R23).
+        self.text.reserve(1024);
         self.spans.clear();
     }
 
@@ -172,7 +228,7 @@ impl RequestBuffer {
     }
 
     pub(crate) fn request(&self) -> Request<'_> {
-        Request { path: &self.path, headers: self.headers.all(), body: &self.body }
+        Request { method: self.method, path: &self.path, headers: self.headers.all(), body: &self.body }
     }
 }
 
@@ -192,7 +248,7 @@ mod tests {
     #[test]
     fn r23_debug_shows_sizes_alone() {
         let request = Request::trial("/x.do", &[("x-kicc-authorization", "SECRET")], b"SECRET").unwrap();
-        assert_eq!(format!("{request:?}"), r#"Request { path: "/x.do", body_bytes: 6 }"#);
+        assert_eq!(format!("{request:?}"), r#"Request { method: Post, path: "/x.do", body_bytes: 6 }"#);
         let reply = Reply { status: 200, content_type: Some("text/html"), body: b"SECRET" };
         assert_eq!(format!("{reply:?}"), "Reply { status: 200, body_bytes: 6 }");
         let mut buffer = RequestBuffer::new();

@@ -3,6 +3,8 @@
 mod approve;
 mod easytalk;
 mod easytalk_refund;
+mod iamport;
+mod iamport_refund;
 mod late;
 mod person;
 mod refund;

@@ -17,6 +17,7 @@ fn facts() -> Facts {
         has_rescue: true,
         has_query: true,
         ended_approved: false,
+        adopt: false,
     }
 }
 

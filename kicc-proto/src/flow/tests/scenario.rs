@@ -17,6 +17,7 @@ use crate::{
         Done, Driver, Ended, InFlight, Opening, Outcome, Persist, Policy, RefundOutcome, Settle, Step,
         Transmit, Verdict, Wait, resume, table::Verb,
     },
+    iamport::AccessToken,
     journal::{
         Expect, Key, Kind, Row, WriteError, Written,
         record::{Pending, Record, RecordError},
@@ -29,7 +30,7 @@ use crate::{
         ServiceId, TerminalId, TokenKey, TransactionNumber, UserData, VanTerminalId, Won,
     },
     wire::{
-        Failure, MaybeSent, NotSent, Reply, RequestBuffer,
+        Failure, MaybeSent, Method, NotSent, Reply, RequestBuffer,
         sign::{Nonce, Sign, SignError},
     },
 };
@@ -40,6 +41,7 @@ pub(in crate::flow) const VAN_TERMINAL: &str = "T5102001";
 pub(in crate::flow) const ORDER_NUMBER: &str = "GDS30004";
 pub(in crate::flow) const TOKEN_KEY: &str = "TOKEN_ABC123XYZ";
 pub(in crate::flow) const USER_DATA: &str = "User_001";
+pub(in crate::flow) const TOKEN: &str = "0123456789abcdef0123456789abcdef01234567";
 pub(in crate::flow) const NOTHING: &str = "7001";
 pub(in crate::flow) const ALREADY: &str = "7002";
 pub(in crate::flow) const DUPLICATE: &str = "7100";
@@ -52,6 +54,8 @@ pub(in crate::flow) const UNLISTED: &str = "9999";
 pub(super) enum In {
     /// HTTP 200, at once.
     Body(String),
+    /// Another status with that body, at once.
+    Other(u16, String),
     /// The same, after the deadline.
     Late(String),
     /// Another status.
@@ -103,6 +107,7 @@ pub(super) fn voided_body() -> String {
 #[derive(Debug, Clone)]
 pub(super) struct Sent {
     pub verb: Verb,
+    pub method: Method,
     pub path: String,
     pub body: String,
     pub headers: Vec<(String, String)>,
@@ -211,7 +216,7 @@ impl Scene {
         Self::of(Merchant::EasyTalk(merchant), Box::new(easytalk_order(NUMBER, "CERT_1")), policy)
     }
 
-    fn of(merchant: Merchant, order: Box<dyn Order>, policy: Policy) -> Self {
+    pub fn of(merchant: Merchant, order: Box<dyn Order>, policy: Policy) -> Self {
         policy.check(true).unwrap();
         Scene {
             order,
@@ -349,11 +354,13 @@ impl Scene {
         let (verb, key, token) = (transmit.verb(), transmit.key().clone(), transmit.token());
         self.drawn = self.drawn.wrapping_add(1);
         let channel = ChannelId::new("CH_A1B2C3D4").unwrap();
+        let token_of_iamport = AccessToken::new(TOKEN).unwrap();
         let credentials = match self.merchant {
             Merchant::Simple(_) => {
                 Credentials::Signature { channel_id: &channel, signer: &Signer(self.signs) }
             }
             Merchant::EasyTalk(_) => Credentials::None,
+            Merchant::Iamport(_) => Credentials::Token(&token_of_iamport),
         };
         let (request, in_flight) =
             transmit.encode(credentials, Nonce([self.drawn; 16]), self.now, &mut self.buffer)?;
@@ -367,7 +374,8 @@ impl Scene {
             _ => {}
         }
         let headers = request.headers().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-        self.sent.push(Sent { verb, path: request.path().to_string(), body, headers, at: self.now.mono });
+        let (method, path) = (request.method(), request.path().to_string());
+        self.sent.push(Sent { verb, method, path, body, headers, at: self.now.mono });
         Ok(in_flight)
     }
 
@@ -378,6 +386,11 @@ impl Scene {
             In::Body(body) => {
                 self.later(200);
                 in_flight.reply(reply(body.as_bytes()), self.now)
+            }
+            In::Other(status, body) => {
+                self.later(200);
+                let reply = Reply { status: *status, content_type: None, body: body.as_bytes() };
+                in_flight.reply(reply, self.now)
             }
             In::Late(body) => {
                 self.pass(in_flight.deadline());

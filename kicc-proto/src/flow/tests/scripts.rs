@@ -9,7 +9,7 @@ extern crate std;
 use alloc::{format, string::String, vec, vec::Vec};
 use std::panic;
 
-use super::{easytalk, scenario::*};
+use super::{easytalk, iamport, scenario::*};
 use crate::{
     flow::{Charged, Ended, InFlight, OperatorReason, Outcome, Settle, Step, Verdict, table::Verb},
     journal::Standing,
@@ -32,6 +32,18 @@ struct Habits {
     nothing: &'static str,
     /// Voided before: `0000` without a card, a listed code, or one that proves nothing.
     already: &'static str,
+    /// How i'mport is used.
+    use_of: Use,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    /// A charge; what a look-up finds is cancelled.
+    Cancel,
+    /// A charge; what a look-up finds is adopted.
+    Adopt,
+    /// A payment that was made in the window, before the run begins.
+    Window,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +68,11 @@ impl Habits {
         let mut scene = match self.product {
             Product::Simple => Scene::with(|policy| policy.rescue_attempts = 7),
             Product::EasyTalk => Scene::easytalk(easytalk::settings(), |policy| policy.rescue_attempts = 14),
+            Product::Iamport => match self.use_of {
+                Use::Cancel => iamport::charging(),
+                Use::Adopt => iamport::adopting(),
+                Use::Window => iamport::in_window(),
+            },
         };
         scene.now = in_korea(self.begins);
         scene
@@ -65,6 +82,7 @@ impl Habits {
         match self.product {
             Product::Simple => approval_body(""),
             Product::EasyTalk => easytalk::standing(),
+            Product::Iamport => iamport::success(&iamport::paid(iamport::ONE)),
         }
     }
 
@@ -72,6 +90,7 @@ impl Habits {
         match self.product {
             Product::Simple => approval_body(r#","trxAmt":1"#),
             Product::EasyTalk => easytalk::standing().replace("51004", "1"),
+            Product::Iamport => self.approved().replace("10000", "10010"),
         }
     }
 
@@ -79,6 +98,7 @@ impl Habits {
         match self.product {
             Product::Simple => voided_body(),
             Product::EasyTalk => easytalk::cancelled(),
+            Product::Iamport => iamport::success(&iamport::cancelled(iamport::ONE)),
         }
     }
 
@@ -86,6 +106,17 @@ impl Habits {
         match self.product {
             Product::Simple => code_body(code),
             Product::EasyTalk => easytalk::body(code, ""),
+            Product::Iamport if code == DECLINED => iamport::success(&iamport::failed(iamport::ONE)),
+            Product::Iamport => iamport::refused(),
+        }
+    }
+
+    /// When a late approval is booked, in seconds from when it was sent: two after an answer that did not come in time,
+    /// two after a connection that broke. After give-up, and always inside the quiet period.
+    fn late(self) -> [u64; 4] {
+        match self.product {
+            Product::Iamport => [61, 149, 3, 89],
+            _ => [34, 60, 3, 34],
         }
     }
 }
@@ -106,7 +137,10 @@ impl Gateway {
     }
 
     /// A query knows a transaction under the day of its booking; a cancel must be of today (spec B.5, B.6).
-    fn rescue(&mut self, verb: Verb, body: &str, now: Now) -> String {
+    fn rescue(&mut self, verb: Verb, (path, body): (&str, &str), now: Now) -> String {
+        if self.habits.product == Product::Iamport {
+            return self.rescue_of_iamport(verb, path);
+        }
         let today = format!(r#""cancelReqDate":"{}""#, today(now).as_str());
         let of_another_day = self.booked_on.is_some_and(|day| !body.contains(day.as_str()));
         match (self.ledger, verb) {
@@ -126,6 +160,24 @@ impl Gateway {
                 self.refuses |= self.habits.remembers && verb == Verb::NetCancel;
                 self.habits.code(self.habits.nothing)
             }
+        }
+    }
+
+    fn rescue_of_iamport(&mut self, verb: Verb, path: &str) -> String {
+        let (paid, cancelled) = (iamport::paid(iamport::ONE), iamport::cancelled(iamport::ONE));
+        let found = |payment: String| match path.contains("/findAll/") {
+            true => iamport::page(&[payment]),
+            false => iamport::success(&payment),
+        };
+        match (self.ledger, verb) {
+            (Ledger::Standing, Verb::Query) => found(paid),
+            (Ledger::Voided, Verb::Query) => found(cancelled),
+            (Ledger::Nothing, Verb::Query) => iamport::page(&[]),
+            (Ledger::Standing, _) => {
+                self.ledger = Ledger::Voided;
+                iamport::success(&cancelled)
+            }
+            (Ledger::Voided | Ledger::Nothing, _) => iamport::refused(),
         }
     }
 }
@@ -213,7 +265,11 @@ impl Run<'_> {
 
     fn approve(&mut self, in_flight: InFlight) -> Option<Step> {
         let sent = self.scene.now.mono.0;
-        let choice = self.script.choose(17);
+        let choice = match self.script.choose(17) {
+            // It was paid before: nothing of this can be, or is another's.
+            2 | 6..=11 | 16 if self.gateway.habits.use_of == Use::Window => 0,
+            choice => choice,
+        };
         if !matches!(choice, 1..=3 | 7..=11 | 16) {
             self.gateway.book(self.scene.now);
         }
@@ -231,11 +287,9 @@ impl Run<'_> {
             7 => In::Timeout,
             // Booked after give-up, before or after what comes first, always inside the quiet period.
             8..=11 => {
-                let (after, input) = [(34, In::Timeout), (60, In::Timeout), (3, In::Reset), (34, In::Reset)]
-                    [usize::from(choice - 8)]
-                .clone();
+                let after = habits.late()[usize::from(choice - 8)];
                 self.gateway.due = Some(Mono(sent + after * 1_000));
-                input
+                if choice < 10 { In::Timeout } else { In::Reset }
             }
             12 => In::Late(habits.approved()),
             13 => return None,
@@ -275,7 +329,8 @@ impl Run<'_> {
     fn rescue(&mut self, in_flight: InFlight) -> Option<Step> {
         self.gateway.book_what_is_due(self.scene.now);
         let choice = self.script.choose(7);
-        let asked = &self.scene.sent.last().expect("it was sent").body;
+        let sent = self.scene.sent.last().expect("it was sent");
+        let asked = (sent.path.as_str(), sent.body.as_str());
         let body = match choice {
             0..3 => self.gateway.rescue(in_flight.verb(), asked, self.scene.now),
             _ => String::new(),
@@ -328,7 +383,13 @@ impl Run<'_> {
         };
         match verdict {
             // A crash before the first write: nobody was told anything.
-            None => assert!(!charged && verbs.is_empty()),
+            None => assert!((!charged || gateway.habits.use_of == Use::Window) && verbs.is_empty()),
+            Some(Verdict::Approval(Outcome::NeedsOperator {
+                why: OperatorReason::PaidNotRecorded, ..
+            })) => {
+                let nothing_done = scene.rows.is_empty() && verbs.is_empty() && books.is_none();
+                assert!(nothing_done && charged && gateway.habits.use_of == Use::Window);
+            }
             Some(Verdict::Approval(outcome)) => match &outcome {
                 Outcome::NeedsOperator { why, charged, .. } => {
                     // Only a gateway whose codes prove nothing, that has voided it, and that cannot be asked, needs a
@@ -351,9 +412,10 @@ impl Run<'_> {
 }
 
 fn run(habits: Habits, choices: &[u8]) -> Vec<u8> {
+    let ledger = if habits.use_of == Use::Window { Ledger::Standing } else { Ledger::Nothing };
     let mut run = Run {
         scene: habits.scene(),
-        gateway: Gateway { habits, ledger: Ledger::Nothing, booked_on: None, due: None, refuses: false },
+        gateway: Gateway { habits, ledger, booked_on: None, due: None, refuses: false },
         script: Script { choices, widths: Vec::new() },
         books: None,
         told_of: None,
@@ -387,7 +449,8 @@ fn all(remembers: bool, nothing: &[&'static str], already: &[&'static str], depa
     for (nothing, already) in
         nothing.iter().flat_map(|nothing| already.iter().map(move |code| (*nothing, *code)))
     {
-        let habits = Habits { product: Product::Simple, begins: NOON, remembers, nothing, already };
+        let product = Product::Simple;
+        let habits = Habits { product, begins: NOON, remembers, nothing, already, use_of: Use::Cancel };
         explore(habits, &mut vec![], departures, &mut runs);
     }
     assert!(runs > 4_000, "{runs}");
@@ -420,9 +483,22 @@ fn both_books_agree_after_three_departures_with_a_query() {
         for already in [DUPLICATE, "8888"] {
             let mut runs = 0;
             let product = Product::EasyTalk;
-            let habits = Habits { product, begins, remembers: false, nothing: "8888", already };
+            let use_of = Use::Cancel;
+            let habits = Habits { product, begins, remembers: false, nothing: "8888", already, use_of };
             explore(habits, &mut vec![], departures, &mut runs);
             assert!(runs > 400, "{runs}");
         }
+    }
+}
+
+/// R12: i'mport, with each of its uses. What the customer paid in the window is never lost, whatever is not sent.
+#[test]
+fn both_books_agree_after_three_departures_at_iamport() {
+    for use_of in [Use::Cancel, Use::Adopt, Use::Window] {
+        let mut runs = 0;
+        let product = Product::Iamport;
+        let habits = Habits { product, begins: NOON, remembers: false, nothing: "", already: "", use_of };
+        explore(habits, &mut vec![], 3, &mut runs);
+        assert!(runs > 4_000, "{runs}");
     }
 }

@@ -8,7 +8,7 @@ use crate::flow::table::{Action, End, Event, Facts, FirstSuccess, Message, Row, 
 fn each(mut see: impl FnMut(Stage, Event, &Facts, Row)) {
     let firsts = [FirstSuccess::None, FirstSuccess::WithoutCard, FirstSuccess::WithCard];
     let verbs = [Verb::Approve, Verb::NetCancel, Verb::Query, Verb::Cancel];
-    for bits in 0..1_u32 << 10 {
+    for bits in 0..1_u32 << 11 {
         let bit = |n: u32| bits >> n & 1 == 1;
         for (verb, first_success) in verbs.into_iter().flat_map(|verb| firsts.map(|first| (verb, first))) {
             let facts = Facts {
@@ -24,6 +24,7 @@ fn each(mut see: impl FnMut(Stage, Event, &Facts, Row)) {
                 has_rescue: bit(7) || bit(8),
                 has_query: bit(8),
                 ended_approved: bit(9),
+                adopt: bit(10),
             };
             for stage in Stage::ALL {
                 for event in Event::ALL {
@@ -45,21 +46,23 @@ fn every_row_applies_in_its_stage_and_is_reached() {
     assert!(never.is_empty(), "{never:?}");
 }
 
-/// R6, R9, R18, R19: charged and kept only by the merchant's own word over a stored approval, and that only
-/// after an answer that came in time.
+/// R6, R9, R12, R18, R19: charged and kept only by the merchant's own word over a stored approval, and that only
+/// after an answer that came in time, or what a query found and is to be adopted.
 #[test]
 fn r18_only_the_merchants_word_ends_approved() {
-    each(|stage, event, _, row| {
+    each(|stage, event, facts, row| {
         if row.action() == Action::Close(End::Approved) {
             assert_eq!((stage, event), (Stage::Undecided, Event::Held));
         }
         if row.next() == Stage::Undecided && stage != Stage::Undecided {
-            assert_eq!((stage, event), (Stage::Intent, Event::Approved));
+            let adopted = (stage, event, facts.adopt) == (Stage::Reversing, Event::StandsApproved, true);
+            assert!(adopted || (stage, event) == (Stage::Intent, Event::Approved), "{row:?}");
+            assert_eq!(adopted, row == Row::ReversingAdopted);
         }
         if event == Event::LateSuccess {
             assert!(!matches!(row.action(), Action::Close(_) | Action::Ask), "{row:?}");
         }
-        if stage == Stage::Voiding || stage == Stage::Reversing {
+        if stage == Stage::Voiding || stage == Stage::Reversing && row != Row::ReversingAdopted {
             assert!(!matches!(row.action(), Action::Ask | Action::AskAgain), "{row:?}");
         }
     });
@@ -84,6 +87,8 @@ fn r13_nothing_closes_a_rescue_without_proof() {
             Event::Voided { .. } if stage != Stage::Reversing => {}
             Event::Voided { .. } => assert!(facts.quiet_over || !facts.confirm),
             Event::NothingStands => assert!(facts.quiet_over && facts.in_window, "{row:?}"),
+            // R16: nothing went back, and nothing that may yet do so is under way.
+            Event::Declined => assert!(stage == Stage::RefundUnknown && !facts.cancel_unclear, "{row:?}"),
             Event::ProvesNothing => assert!(stage == Stage::Reversing && confirmed, "{row:?}"),
             _ => panic!("{stage:?} {event:?} {facts:?} closes by {row:?}"),
         }
@@ -146,7 +151,8 @@ fn r20_parked_and_closed_send_nothing() {
 
 /// R4: no row sends an approval; the actions have no word for it. R14: every run ends. A rescue's tries are
 /// counted; with none left each row goes strictly down this order, except that a success read late, of which
-/// there is at most one, lifts it once.
+/// there is at most one, lifts it once, and so does an adoption: from there only a success that is known not stored
+/// (R18), which an adoption is not, leads back.
 #[test]
 fn r14_without_tries_left_it_goes_down_to_its_end() {
     let height = |stage| match stage {
@@ -158,7 +164,8 @@ fn r14_without_tries_left_it_goes_down_to_its_end() {
         Stage::Parked | Stage::Closed => 0,
     };
     each(|stage, event, facts, row| {
-        if facts.may_try_again || event == Event::LateSuccess || height(stage) == 0 {
+        let lifted = event == Event::LateSuccess || row == Row::ReversingAdopted;
+        if facts.may_try_again || lifted || height(stage) == 0 {
             return;
         }
         assert!(height(row.next()) < height(stage), "{row:?} on {event:?} {facts:?}");

@@ -135,6 +135,23 @@ fn r16_a_refund_needs_a_persons_word_that_it_is_charged() {
     }
 }
 
+/// R16: a refund of what a person found charged, after a cancel was tried, has a number of its own.
+#[test]
+fn r16_a_refund_does_not_take_the_number_of_an_earlier_cancel() {
+    let mut scene = Scene::new();
+    let step = scene.begin();
+    drop(scene.play(step, &[approved(), In::Held]));
+    let mut original = scene.record();
+    let tried = original.next_cancel();
+    original.cancel = Some(tried.clone());
+    let step = scene.refund(&original);
+    drop(scene.play(step, &[]));
+    let refund = scene.rows.values().find(|row| row.kind == Kind::Refund).unwrap();
+    let cancel = Record::of_row(refund).unwrap().cancel.unwrap();
+    assert_eq!((tried.sequence, cancel.sequence), (1, 2));
+    assert_ne!(refund.key.number, tried.number);
+}
+
 /// R16: a refund holds the approval's own numbers and no more of its life than a cancel needs.
 #[test]
 fn r16_a_refund_takes_over_what_a_cancel_needs() {
