@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use kicc_proto::flow::table::Verb;
 use proptest::prelude::*;
 
 #[path = "../../fuzz/src/lib.rs"]
@@ -33,6 +34,23 @@ fn every_input_of_every_corpus_holds() {
             }
         }
         println!("{target}: {} inputs", inputs.len());
+    }
+}
+
+/// An input's name begins with the message that it answers, so that the bytes still mean what the name says.
+#[test]
+fn every_reply_answers_the_message_of_its_name() {
+    for path in inputs("replies") {
+        let (product, verb) = fuzz::replies::about(&fs::read(&path).unwrap()).unwrap();
+        let verb = match verb {
+            Verb::Approve => "approve",
+            Verb::Cancel => "cancel",
+            Verb::NetCancel => "net_cancel",
+            Verb::Query => "query",
+        };
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let message = format!("{product:?}_{verb}_").to_lowercase();
+        assert!(name.starts_with(&message), "{name} is about {message}");
     }
 }
 
@@ -97,6 +115,29 @@ proptest! {
         let user = [&*number, &id, &mail, &value, &url];
         for fields in [message(2, &purchase), message(3, &authentication), message(4, &user), message(5, &[&customer, &kind])] {
             prop_assert!(fuzz::requests::round_trip(&fields).is_some(), "{}", String::from_utf8_lossy(&fields));
+        }
+    }
+
+    /// R5: the same of i'mport's charges and of its window's parameters, whatever text is in them.
+    #[test]
+    fn r5_iamports_messages_of_proper_values_are_built_and_read_back(
+        number in "[A-Za-z0-9_-]{1,40}",
+        customer in "[!#-&(-.0-\\[\\]-~]{3,80}",
+        (total, free) in (50_000u64..1_000_000, 0u64..300),
+        (name, buyer, address) in ("[가-각<>&'\"a-z /!]{1,39}x", "[가-각a-z]{1,16}", "[가-힣 a-z0-9]{0,100}x"),
+        months in 2u8..=12,
+        (url, data) in (URL, "[가-각<>&' a-z]{0,100}"),
+        due in "2026(0[1-9]|1[0-2])(0[1-9]|2[0-8])(0[0-9]|1[0-9]|2[0-3])[0-5][0-9][0-5][0-9]",
+    ) {
+        let [total, free, months] = [total, free, u64::from(months)].map(|won| won.to_string());
+        let charge = [&*number, &customer, &total, &free, &name, &buyer, "a@shop.example", "010-1234-5678", &address, "01181", "{}", &months, &url];
+        let months = format!("{months:0>2}");
+        let data = format!("{{\"data\":\"{data}\"}}");
+        let by_card = [&*number, "kicc.T0001", &name, &total, &url, "", "010-1234-5678", "367", &months, "shop://back", &data];
+        let escrow = [&*number, "channel-key-1", &name, &total, &url, &buyer, "a@shop.example", "010-1234-5678", &due, "GDS1", &name, "2"];
+        let plain = [&*number, &customer, &total, &address, "key", "secret", "A1b"];
+        for (which, fields) in [(6, &charge[..]), (7, &by_card), (8, &escrow), (9, &plain)] {
+            prop_assert!(fuzz::requests::round_trip(&message(which, fields)).is_some(), "{} {:?}", which, fields);
         }
     }
 

@@ -13,13 +13,14 @@ use kicc_proto::{
     client::Found,
     easytalk,
     flow::{Policy, Step, table::Verb},
+    iamport::{self, AccessToken, ApiKeys, CustomerUid, GetToken, ImpUid},
     journal::record::Record,
     product::{Merchant, Product},
     simple::{self, auth},
     time::Millis,
     values::{
-        AuthorizationId, BusinessNumber, CertControlNumber, ChannelId, OrderNumber, ReturnUrl, Secret,
-        ServiceId, TokenKey, TransactionNumber, UserData, Won,
+        Amount, AuthorizationId, BusinessNumber, CertControlNumber, ChannelId, OrderNumber, Parts, ReturnUrl,
+        Secret, ServiceId, TokenKey, TransactionNumber, UserData, Won,
     },
     wire::{
         Reply, RequestBuffer,
@@ -30,12 +31,13 @@ use kicc_proto::{
     },
 };
 use kicc_testkit::{
+    client_kit,
     memory::MemoryJournal,
     van::{Van, VanConfig},
 };
 use kicc_ureq::{
     Client, Progress,
-    client::{Answer, Question, Recovery, Signing, Terminal, Told},
+    client::{Answer, Keys, Question, Recovery, Signing, Terminal, Told},
     http::{Http, HttpSettings},
 };
 
@@ -57,8 +59,10 @@ const VIRTUAL: &str = "canary-virtual-number";
 const CI: &str = "CA4A41C1CA4A41C1";
 const PROXY: &str = "canary-proxy-password";
 const CARD: &str = "4111222233335555";
+const IMP_KEY: &str = "canary-imp-key";
+const IMP_SECRET: &str = "canary-imp-secret";
 
-const CANARIES: [&str; 12] = [
+const CANARIES: [&str; 14] = [
     KEY,
     CIPHER_KEY,
     CIPHER_IV,
@@ -71,6 +75,8 @@ const CANARIES: [&str; 12] = [
     CI,
     PROXY,
     CARD,
+    IMP_KEY,
+    IMP_SECRET,
 ];
 
 /// What was shown, and of what.
@@ -143,6 +149,12 @@ impl Debug for Leak {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         std::fmt::LowerHex::fmt(self, f)
     }
+}
+
+fn iamport_order(text: &str) -> iamport::Charge {
+    let customer = CustomerUid::new(CUSTOMER).unwrap();
+    let amount = Amount::new(Won(1_004), Parts::default()).unwrap();
+    iamport::Charge::new(number(text), customer, amount, "coffee").unwrap().custom_data(USER_DATA).unwrap()
 }
 
 fn simple_order(number: &str) -> simple::Order {
@@ -308,10 +320,16 @@ fn r23_no_error_of_a_value_shows_it() {
                 ChannelId,
                 BusinessNumber,
                 ReturnUrl,
+                AccessToken,
+                CustomerUid,
+                ImpUid,
                 auth::CustomerKey,
                 auth::VirtualNumber,
                 auth::CertValue
             );
+            if let Err(error) = ApiKeys::new(&bad, canary) {
+                shown.error("ApiKeys", &error);
+            }
             if let Err(error) = serde_json::from_str::<TokenKey>(&json) {
                 shown.error("TokenKey in serde", &error);
             }
@@ -328,7 +346,7 @@ fn r23_no_error_of_a_value_shows_it() {
     shown.check(1_000);
 }
 
-/// Every step of both products, with what it holds; and a record that was damaged or comes from a later version.
+/// Every step of all products, with what it holds; and a record that was damaged or comes from a later version.
 #[test]
 fn r23_no_step_and_no_record_shows_a_secret() {
     let mut shown = Shown::default();
@@ -336,7 +354,7 @@ fn r23_no_step_and_no_record_shows_a_secret() {
     for product in Product::ALL {
         let verbs = match product {
             Product::Simple => [Verb::Approve, Verb::NetCancel, Verb::Cancel],
-            Product::EasyTalk => [Verb::Approve, Verb::Query, Verb::Cancel],
+            Product::EasyTalk | Product::Iamport => [Verb::Approve, Verb::Query, Verb::Cancel],
         };
         for verb in verbs {
             let mut shop = Shop::new(product);
@@ -420,6 +438,13 @@ fn damaged(text: &str, shown: &mut Shown) {
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
+impl Log {
+    /// What was said since it was taken last.
+    fn take(&self) -> String {
+        String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap()
+    }
+}
+
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         self.0.lock().unwrap().extend_from_slice(bytes);
@@ -441,12 +466,13 @@ fn r23_a_log_of_everything_holds_no_secret() {
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .init();
-    let config = VanConfig {
+    let mut config = VanConfig {
         secret_key: KEY.into(),
         hang: Duration::from_secs(2),
         late: Duration::from_millis(50),
         ..VanConfig::default()
     };
+    (config.iamport.imp_key, config.iamport.imp_secret) = (IMP_KEY.into(), IMP_SECRET.into());
     let van = Van::start(config).unwrap();
     let mut shown = Shown::default();
     let journal = MemoryJournal::new();
@@ -457,15 +483,23 @@ fn r23_a_log_of_everything_holds_no_secret() {
     policy.backoff_cap = Millis(100);
     policy.rescue_attempts = 4;
     policy.products.easytalk = Some(easytalk_settings().authorization(RequestAuthorization::Basic));
+    let mut iamport = iamport::Settings::test();
+    (iamport.answer_timeout, iamport.quiet_period) = (policy.answer_timeout, policy.quiet_period);
+    policy.products.iamport = Some(iamport);
     let signing = Signing {
         channel_id: ChannelId::new("CH_A1B2C3D4").unwrap(),
         signer: Arc::new(HmacSha256::new(&Secret::from_utf8(KEY))),
     };
+    let keys = ApiKeys::new(IMP_KEY, IMP_SECRET).unwrap();
     let client =
         Client::builder(Http::new(HttpSettings::new(van.base_url())).unwrap(), Arc::new(journal.another()))
             .policy(policy)
-            .terminal(Terminal { merchant: Merchant::Simple(simple_merchant()), signing: Some(signing) })
-            .terminal(Terminal { merchant: Merchant::EasyTalk(easytalk_merchant()), signing: None })
+            .terminal(Terminal {
+                merchant: Merchant::Simple(simple_merchant()),
+                keys: Keys::Signing(signing),
+            })
+            .terminal(Terminal { merchant: Merchant::EasyTalk(easytalk_merchant()), keys: Keys::None })
+            .terminal(Terminal { keys: Keys::Api(keys.clone()), ..client_kit::iamport_terminal() })
             .accept_step(|question: &Question<'_>| match question.key.number.as_str() {
                 "NOT-HELD" => Answer::NotHeld,
                 _ => Answer::Held,
@@ -512,10 +546,28 @@ fn r23_a_log_of_everything_holds_no_secret() {
         easytalk::register::registration(&easytalk_merchant(), &easytalk_settings(), &purchase, now).unwrap();
     let http = Http::new(HttpSettings::new(van.base_url())).unwrap();
     shown.debug("call", &http.call(&call, kicc_ureq::http::CallLimits::default()));
-    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    for said in ["posting", "reqAprv", "no answer"] {
+    let text = log.take();
+    for said in ["sending", "reqAprv", "no answer"] {
         assert!(text.contains(said), "{said} was not logged, so that this proves nothing:\n{text}");
     }
     shown.text("the log", text);
+
+    for number in ["C1", "Xdec-0003", "Xhanga-0003"] {
+        shown.debug(number, &client.approve(&iamport_order(number)));
+    }
+    van.end_token();
+    for customer in ["customer-1", "none-such"] {
+        let call = iamport::calls::billing_key(&CustomerUid::new(customer).unwrap());
+        shown.debug("billing key", &client.call(&call));
+    }
+    // The raw bytes, headers among them, that the transport's page warns of.
+    let text: String = log.take().lines().filter(|line| !line.contains(" ureq_proto::util: ")).collect();
+    // As long as it lives everybody is given the same one.
+    let granted = http.call(&GetToken(&keys), kicc_ureq::http::CallLimits::default()).unwrap();
+    shown.debug("Granted", &granted);
+    let shows_token = |text: &str| text.contains(granted.token.expose());
+    assert!(!shows_token(&text) && !shown.0.iter().any(|(_, text)| shows_token(text)), "R23: the token");
+    assert!(text.contains("payments/again") && text.contains("getToken"), "or this proves nothing");
+    shown.text("i'mport's log", text);
     shown.check(30);
 }

@@ -151,7 +151,7 @@ fn on_the_wire(fault: Fault, got: &Got) -> bool {
         Fault::Redirect302 => got.status() == Some(302) && text.contains("Location: /other\r\n"),
         Fault::Redirect307 => got.status() == Some(307) && text.contains("Location: /other\r\n"),
         Fault::Empty200 => whole && got.body().is_empty() && text.contains("Content-Length: 0"),
-        Fault::LateAfterNetCancel => panic!("{fault} is not EasyTalkPay's"),
+        other => panic!("{other} is not EasyTalkPay's"),
     }
 }
 
@@ -306,7 +306,7 @@ fn every_rescue_fault_of_status_queries() {
             | Rescue::CancelRefused
             | Rescue::CancelDuplicate
             | Rescue::CancelDuplicateBefore => ["approved"; 4],
-            Rescue::HangDone => panic!("rescue_hang_done is not EasyTalkPay's"),
+            other => panic!("{} is not EasyTalkPay's", other.row().name),
         };
         assert_eq!(seen.iter().map(shown).collect::<Vec<_>>(), expected, "{}", rescue.row().name);
         let foreign = |got: &Got| {

@@ -257,9 +257,9 @@ fn rules_and_amounts_choose_from_any_client() {
 
 #[test]
 fn the_table_is_complete() {
-    for product in [Product::Simple, Product::EasyTalk] {
+    for (product, doors) in [(Product::Simple, 2), (Product::EasyTalk, 2), (Product::Iamport, 5)] {
         let (faults, rescues) = (Fault::of(product).count(), Rescue::of(product).count());
-        assert_eq!(faults::table_of(product).count(), faults + rescues + 2);
+        assert_eq!(faults::table_of(product).count(), faults + rescues + doors);
         for row in faults::table_of(product) {
             assert!(!row.what.is_empty() && !row.name.contains(' '), "{row:?}");
         }

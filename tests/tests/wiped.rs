@@ -17,6 +17,7 @@ use base64ct::{Base64, Encoding as _};
 use kicc_proto::{
     easytalk,
     flow::{Opening, Step, resume},
+    iamport::AccessToken,
     product::{Credentials, Order, Product},
     simple,
     values::{AuthorizationId, CertControlNumber, ChannelId, OrderNumber, Secret, TokenKey, UserData},
@@ -35,7 +36,7 @@ use zeroize::Zeroizing;
 #[allow(dead_code, reason = "the fuzz targets use the rest")]
 mod shop;
 
-use shop::{NUMBER, ORDER_NUMBER, Shop, amount, number};
+use shop::{NUMBER, ORDER_NUMBER, Shop, amount, number, order};
 
 /// What is given to the core, dropped, and looked for; and whether it must be found.
 struct Case {
@@ -44,7 +45,7 @@ struct Case {
     leaks: bool,
 }
 
-const CASES: [Case; 9] = [
+const CASES: [Case; 10] = [
     Case { name: "a_text_that_nobody_wipes_is_found", run: unwiped, leaks: true },
     Case { name: "a_secret_that_lives_is_found", run: alive, leaks: true },
     Case { name: "r23_a_key_leaves_nothing", run: secrets, leaks: false },
@@ -54,6 +55,7 @@ const CASES: [Case; 9] = [
     Case { name: "r23_tokens_leave_nothing", run: tokens, leaks: false },
     Case { name: "r23_a_payment_of_simple_payment_leaves_nothing", run: simple_payment, leaks: false },
     Case { name: "r23_a_payment_of_easytalkpay_leaves_nothing", run: easytalk_payment, leaks: false },
+    Case { name: "r23_a_payment_of_iamport_leaves_nothing", run: iamport_payment, leaks: false },
 ];
 
 /// Which case a process is to run and then to wait.
@@ -284,12 +286,17 @@ fn easytalk_payment() {
     pay(Product::EasyTalk, &easytalk::Order::new(number(NUMBER), order_number, amount(), certificate));
 }
 
+fn iamport_payment() {
+    pay(Product::Iamport, &*order(Product::Iamport));
+}
+
 fn pay(product: Product, order: &dyn Order) {
     let mut shop = Shop::new(product);
     let opening = Opening { merchant: &shop.merchant, driver: &shop.driver, attempt: [1; 16] };
     let mut step = Step::Persist(order.open(&opening, shop.now).unwrap());
     let signer = HmacSha256::new(&Secret::from_utf8(&Canary::Key.text()));
     let channel_id = ChannelId::new("CH_A1B2C3D4").unwrap();
+    let token = AccessToken::new(&Canary::Token.text()).unwrap();
     let mut buffer = RequestBuffer::new();
     for died_after in [4, usize::MAX] {
         let mut steps = 0;
@@ -306,6 +313,7 @@ fn pay(product: Product, order: &dyn Order) {
                             Credentials::Signature { channel_id: &channel_id, signer: &signer }
                         }
                         Product::EasyTalk => Credentials::None,
+                        Product::Iamport => Credentials::Token(&token),
                     };
                     let sent = transmit.encode(credentials, Nonce([1; 16]), shop.now, &mut buffer);
                     Step::InFlight(sent.unwrap().1)

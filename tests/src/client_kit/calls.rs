@@ -10,25 +10,20 @@ use std::{
 };
 
 use kicc_proto::{
-    client::{Answer, BuildError, Error, OpenReason, Question, Terminal, Told},
+    client::{Answer, BuildError, Error, Keys, OpenReason, Question, Terminal, Told},
     easytalk,
     flow::{Charged, Outcome, RefundOutcome, policy::ReportReversal},
     journal::{Journal, Listing},
-    product::Product,
+    product::{self, Product},
     simple::Original,
     values::*,
 };
 
 use super::{
-    Adapter, Begun, Case, Order, Shop, easytalk_terminal, number, outcome, refunded, settled,
-    simple_terminal, still_open,
+    Adapter, Begun, Case, Order, Setup, Shop, easytalk_terminal, iamport_terminal, number, outcome, refunded,
+    settled, simple_terminal, still_open,
 };
 use crate::memory::{Fault, MemoryJournal};
-
-/// Cases under the names of the functions that show them.
-macro_rules! cases {
-    ($($name:ident),+ $(,)?) => { vec![$(Case { name: stringify!($name), run: $name }),+] };
-}
 
 pub(super) fn cases() -> Vec<Case> {
     cases![
@@ -271,14 +266,18 @@ fn r11_a_terminal_that_could_not_sell_is_refused(adapter: &dyn Adapter) {
     let build = |terminal: Terminal| {
         let mut setup = shop.setup();
         setup.terminals = vec![terminal];
-        setup.policy.products.easytalk = None;
+        setup.policy.products = product::Settings::default();
         adapter.client(setup).err()
     };
     let id = "T123456789";
     assert_eq!(build(simple_terminal(id)), None);
-    let unsigned = Terminal { signing: None, ..simple_terminal(id) };
+    let unsigned = Terminal { keys: Keys::None, ..simple_terminal(id) };
     assert_eq!(build(unsigned), Some(BuildError::NoSigning(id.into())));
     assert_eq!(build(easytalk_terminal()), Some(BuildError::NoEasyTalkSettings));
+    assert_eq!(build(iamport_terminal()), Some(BuildError::NoIamportSettings));
+    let without_keys = Terminal { keys: Keys::None, ..iamport_terminal() };
+    let built = adapter.client(Setup { terminals: vec![without_keys], ..shop.setup() });
+    assert_eq!(built.err(), Some(BuildError::NoApiKeys("imp12345678".into())));
 }
 
 /// R11: without a status query an approval of unknown outcome is for a person at once, never a guess.

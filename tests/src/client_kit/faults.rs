@@ -47,7 +47,13 @@ pub struct Ended {
 /// The VAN for them.
 #[must_use]
 pub fn van() -> VanConfig {
-    VanConfig { hang: Duration::from_secs(4), late: Duration::from_millis(50), ..VanConfig::default() }
+    VanConfig {
+        hang: Duration::from_secs(4),
+        late: Duration::from_millis(50),
+        // i'mport's answers are long.
+        drip: Duration::from_micros(200),
+        ..VanConfig::default()
+    }
 }
 
 /// Every fault of a product's approvals, and every fault of its rescues behind an answer that was lost or, where it is
@@ -57,12 +63,18 @@ pub fn orders(product: Product) -> Vec<Faulty> {
     let of = match product {
         Product::Simple => faults::Product::Simple,
         Product::EasyTalk => faults::Product::EasyTalk,
+        Product::Iamport => faults::Product::Iamport,
     };
     let approvals = Fault::of(of).map(|fault| (Plan::from(fault), fault.row().end, ""));
     // What a query forgets is found out only at the end of a proof window of two days.
     let rescues = Rescue::of(of).filter(|rescue| *rescue != Rescue::QueryForgets).map(|rescue| {
         let refused = rescue.row().name.starts_with("cancel_");
-        let fault = if refused { Fault::Ok } else { Fault::HangAfter };
+        let fault = match rescue {
+            _ if refused => Fault::Ok,
+            // Which is over by the time at which a charge is given up.
+            Rescue::QueryLags => Fault::ResetAfter,
+            _ => Fault::HangAfter,
+        };
         let plan = Plan { fault, rescue: Some(rescue) };
         if refused { (plan, End::Reversed, "N") } else { (plan, plan.end(), "") }
     });
@@ -82,6 +94,13 @@ pub fn accept(question: &Question<'_>) -> Answer {
 }
 
 impl Faulty {
+    /// Whether how often it is asked about depends on the machine: something happens to it by itself after a while.
+    #[must_use]
+    pub fn is_timed(&self) -> bool {
+        matches!(self.plan.fault, Fault::Ready | Fault::ReadyFails)
+            || self.plan.rescue == Some(Rescue::QueryLags)
+    }
+
     /// The order.
     #[must_use]
     pub fn order(&self) -> Order {

@@ -4,16 +4,27 @@
 //! A client is whatever drives the core. [`cases`] are the calls that a shop embeds, one by one; [`faults`] is every
 //! fault of every product to its end, with the trace of steps that led there.
 
+/// Cases under the names of the functions that show them.
+macro_rules! cases {
+    ($($name:ident),+ $(,)?) => { vec![$($crate::client_kit::Case { name: stringify!($name), run: $name }),+] };
+}
+
 mod calls;
 pub mod faults;
+mod iamport;
 
 use std::{sync::Arc, time::Duration};
 
 use kicc_proto::{
-    client::{Answer, BuildError, End, Error, Open, Question, Signing, Terminal, Told},
+    client::{Answer, BuildError, End, Error, Keys, Open, Question, Signing, Terminal, Told},
     codes::{CodeSets, Codes, ResultCode},
     easytalk,
     flow::{Opening, Outcome, Persist, Policy, RefundOutcome},
+    iamport::{
+        ApiKeys, Charge, CustomerUid, ImpUid, Merchant as IamportMerchant, Payment, Settings, StoreCode,
+        Verdict, WindowPayment,
+        calls::{BillingKey, Prepared},
+    },
     journal::WriteError,
     product::{self, Merchant, Product},
     simple::{self, Original},
@@ -66,6 +77,12 @@ pub trait Client: Send + Sync {
     fn wait(&self, number: &TransactionNumber, limit: Option<Duration>) -> Result<Progress, Error>;
     fn refund(&self, number: &TransactionNumber) -> Result<Progress, Error>;
     fn refund_elsewhere(&self, original: &Original) -> Result<Progress, Error>;
+    fn verify(&self, payment: &WindowPayment) -> Result<Verified, Error>;
+    /// By `call`; so are those that follow.
+    fn payment(&self, imp_uid: &ImpUid) -> Result<Option<Payment>, Error>;
+    fn prepare(&self, number: &TransactionNumber, amount: &Amount) -> Result<Prepared, Error>;
+    fn prepare_again(&self, number: &TransactionNumber, amount: &Amount) -> Result<Option<Prepared>, Error>;
+    fn delete_billing_key(&self, customer: &CustomerUid) -> Result<Option<BillingKey>, Error>;
     fn recover(&self, tell: &mut (dyn FnMut(&End) -> Told + Send)) -> Result<Report, Error>;
     fn stop(&self);
 }
@@ -96,6 +113,17 @@ pub enum Begun<'c> {
     Undecided(Box<dyn Undecided + 'c>),
     /// It did not come to that.
     Progress(Progress),
+}
+
+/// What `verify` gives back.
+#[derive(Debug)]
+pub enum Verified {
+    /// Money moved: it was put to the flow.
+    Recorded(Progress),
+    /// None of the order's stands; nothing was recorded.
+    Nothing(Verdict),
+    /// There is no such payment.
+    NoPayment,
 }
 
 /// An approval that waits for the caller's word. Dropped, it waits for recovery.
@@ -147,16 +175,18 @@ impl std::fmt::Debug for Case {
 /// All cases.
 #[must_use]
 pub fn cases() -> Vec<Case> {
-    calls::cases()
+    [calls::cases(), iamport::cases()].concat()
 }
 
-/// An order of either product.
+/// An order of any product.
 #[derive(Debug, Clone)]
 pub enum Order {
     /// Simple Payment's.
     Simple(simple::Order),
     /// EasyTalkPay's.
     EasyTalk(easytalk::Order),
+    /// i'mport's: a charge of a billing key.
+    Iamport(Charge),
 }
 
 impl Order {
@@ -178,6 +208,11 @@ impl Order {
                 let goods = OrderNumber::new(&goods).expect("an order number");
                 Order::EasyTalk(easytalk::Order::new(number(text), goods, amount, cert))
             }
+            Product::Iamport => {
+                let customer = CustomerUid::new("customer-1").expect("a customer's name");
+                let charge = Charge::new(number(text), customer, amount, "goods");
+                Order::Iamport(charge.expect("a charge"))
+            }
         }
     }
 }
@@ -187,6 +222,7 @@ impl product::Order for Order {
         match self {
             Order::Simple(order) => order.product(),
             Order::EasyTalk(order) => order.product(),
+            Order::Iamport(order) => order.product(),
         }
     }
 
@@ -194,6 +230,7 @@ impl product::Order for Order {
         match self {
             Order::Simple(order) => order.number(),
             Order::EasyTalk(order) => order.number(),
+            Order::Iamport(order) => order.number(),
         }
     }
 
@@ -201,6 +238,7 @@ impl product::Order for Order {
         match self {
             Order::Simple(order) => order.open(opening, now),
             Order::EasyTalk(order) => order.open(opening, now),
+            Order::Iamport(order) => order.open(opening, now),
         }
     }
 }
@@ -227,7 +265,7 @@ pub fn simple_terminal(id: &str) -> Terminal {
             service_id: ServiceId::new("SVC_SIMPLE").expect("a service id"),
             business_number: BusinessNumber::new("1234567890").expect("a business number"),
         }),
-        signing: Some(Signing {
+        keys: Keys::Signing(Signing {
             channel_id: ChannelId::new("CH_A1B2C3D4").expect("a channel id"),
             signer: Arc::new(HmacSha256::new(&Secret::from_utf8("sandbox-secret-key"))),
         }),
@@ -244,10 +282,34 @@ pub fn easytalk_terminal() -> Terminal {
         environment: Environment::new("test").expect("an environment"),
         van_terminal_id: VanTerminalId::new("T5102001").expect("a terminal id"),
     });
-    Terminal { merchant, signing: None }
+    Terminal { merchant, keys: Keys::None }
 }
 
-/// A policy for both products and a VAN with the default codes: an answer may take `answer_timeout` milliseconds, and a
+/// A terminal of i'mport, known to every VAN with the default settings.
+///
+/// # Panics
+/// Never.
+#[must_use]
+pub fn iamport_terminal() -> Terminal {
+    iamport_terminal_with("sandbox-imp-key")
+}
+
+/// The same with another API key, which may ask the VAN for a fault.
+///
+/// # Panics
+/// When it is none.
+#[must_use]
+pub fn iamport_terminal_with(imp_key: &str) -> Terminal {
+    let merchant = Merchant::Iamport(IamportMerchant {
+        environment: Environment::new("test").expect("an environment"),
+        store: StoreCode::new(&VanConfig::default().iamport.store_id).expect("a store"),
+        tier: None,
+    });
+    let keys = Keys::Api(ApiKeys::new(imp_key, "sandbox-imp-secret").expect("API keys"));
+    Terminal { merchant, keys }
+}
+
+/// A policy for all products and a VAN with the default codes: an answer may take `answer_timeout` milliseconds, and a
 /// late one is booked within `quiet_period`.
 ///
 /// # Panics
@@ -267,6 +329,11 @@ pub fn policy(answer_timeout: u64, quiet_period: u64) -> Policy {
     let not_found = [code(&status.not_found_code)];
     let query = easytalk::StatusQuery::new(&status.status_path, &status.status_date_field, &not_found);
     policy.products.easytalk = Some(easytalk::Settings::with_status_query(query.expect("a status query")));
+    let mut iamport = Settings::test();
+    iamport.sees_sandbox = true;
+    iamport.answer_timeout = policy.answer_timeout;
+    iamport.quiet_period = policy.quiet_period;
+    policy.products.iamport = Some(iamport);
     policy
 }
 

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Mutex, mpsc};
 use std::thread;
 
-use kicc_proto::wire::REPLY_MAX;
+use kicc_proto::wire::{Method, REPLY_MAX};
 
 use super::server::{OK, body};
 use super::*;
@@ -46,6 +46,33 @@ pub fn the_request_carries_what_was_given_and_little_else(adapter: &dyn Adapter)
     ];
     assert_eq!(headers, expected);
     Some("host, content-length, connection".into())
+}
+
+/// Also where the answer is a redirect, which a client follows more readily by GET.
+pub fn r4_any_method_is_sent_once_and_only_post_and_put_with_a_body(adapter: &dyn Adapter) -> Option<String> {
+    for (method, sends_body) in
+        [(Method::Post, true), (Method::Put, true), (Method::Get, false), (Method::Delete, false)]
+    {
+        let (seen, request) = mpsc::channel();
+        let server = Server::start(move |mut peer| {
+            let _ = seen.send(peer.request());
+            peer.write(b"HTTP/1.1 302 Moved\r\nlocation: /other\r\ncontent-length: 4\r\n\r\ngone");
+        });
+        let trial = Request::trial("/payments?a=1", &[("x-kicc-nonce", "n")], BODY).expect("one header");
+        let exchange = to(adapter, &server)?.exchange(&trial.by(method), limits(2000, 2000), permitted());
+        assert!(exchange.written_at.is_some());
+        assert_eq!(exchange.result.expect("an answer").status, 302);
+        let request = String::from_utf8(request.recv().expect("a request")).expect("text");
+        let (head, body) = request.split_once("\r\n\r\n").expect("a head");
+        assert!(head.starts_with(&format!("{} /payments?a=1 HTTP/1.1\r\n", method.as_str())), "{head}");
+        assert!(head.contains("x-kicc-nonce: n"));
+        assert_eq!(body.as_bytes(), if sends_body { BODY } else { b"" });
+        let framed = ["content-length", "transfer-encoding"].iter().any(|name| head.contains(name));
+        assert_eq!(framed, sends_body, "{head}");
+        thread::sleep(Duration::from_millis(20));
+        assert_eq!((server.accepted(), server.requests()), (1, 1));
+    }
+    Some("1 request each".into())
 }
 
 pub fn any_status_is_an_answer_with_its_body(adapter: &dyn Adapter) -> Option<String> {

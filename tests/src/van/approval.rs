@@ -13,7 +13,7 @@ pub(super) trait Teller {
     /// The answer where nothing is booked.
     fn not_booked(&self, fault: Fault) -> Answer;
     /// The answer where this is booked.
-    fn booked(&self, fault: Fault, charge: &Charge) -> Answer;
+    fn booked(&self, books: &Books, fault: Fault, charge: &Charge) -> Answer;
 }
 
 pub(super) fn count(shared: &Shared, plan: Plan) {
@@ -64,7 +64,7 @@ pub(super) fn act(
             entry.did("booked");
             let amount = if fault == Fault::AmountDiffers { amount + 10 } else { amount };
             match books.book(key, amount, shared.clock.now()) {
-                Some(charge) => teller.booked(fault, &charge),
+                Some(charge) => teller.booked(books, fault, &charge),
                 None => Answer::Reset,
             }
         }
@@ -72,7 +72,7 @@ pub(super) fn act(
 }
 
 /// Runs when the client has given up the approval.
-fn book_late(shared: &Shared, key: &Key, amount: u64, fault: Fault) {
+pub(super) fn book_late(shared: &Shared, key: &Key, amount: u64, fault: Fault) {
     let delay = if fault == Fault::LateAfterGiveUp { Duration::ZERO } else { shared.config.late };
     if !shared.stop.wait(delay) {
         return;

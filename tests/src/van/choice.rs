@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn every_line_of_a_product_is_reachable_by_its_marker_and_its_magic_amount() {
-        for product in [Product::Simple, Product::EasyTalk] {
+        for product in [Product::Simple, Product::EasyTalk, Product::Iamport] {
             let chosen =
                 |number: &str, amount: u64| plan(&VanConfig::default(), product, number, amount).to_string();
             for row in table_of(product) {
@@ -245,7 +245,7 @@ mod tests {
     #[test]
     fn a_storm_is_repeatable_and_has_every_fault_of_a_product_and_no_other() {
         let seeded = SeededFaults::storm(1);
-        for product in [Product::Simple, Product::EasyTalk] {
+        for product in [Product::Simple, Product::EasyTalk, Product::Iamport] {
             let mut seen = std::collections::HashSet::new();
             for serial in 0..3000 {
                 let number = format!("S{serial}");

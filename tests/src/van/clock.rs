@@ -18,6 +18,8 @@ pub(crate) struct Moment {
     pub(crate) date: String,
     /// `HHmmss`.
     pub(crate) time: String,
+    /// The same in Unix seconds.
+    pub(crate) unix: u64,
 }
 
 impl Clock {
@@ -39,7 +41,7 @@ impl Clock {
         let van = Duration::from_millis(machine.saturating_add(self.ahead.load(Ordering::SeqCst)));
         let korea = OffsetDateTime::UNIX_EPOCH + van + time::Duration::hours(9);
         let time = format!("{:02}{:02}{:02}", korea.hour(), korea.minute(), korea.second());
-        Moment { date: text(korea.date()), time }
+        Moment { date: text(korea.date()), time, unix: van.as_secs() }
     }
 }
 
@@ -73,9 +75,10 @@ mod tests {
     fn days_begin_at_midnight_in_korea() {
         let clock = Clock::new(Duration::ZERO);
         // 2023-12-31T14:59:59Z and the second after it.
-        assert_eq!(clock.at(1_704_034_799_000), Moment { date: "20231231".into(), time: "235959".into() });
+        let moment = |date: &str, time: &str, unix| Moment { date: date.into(), time: time.into(), unix };
+        assert_eq!(clock.at(1_704_034_799_000), moment("20231231", "235959", 1_704_034_799));
         clock.advance(Duration::from_secs(1));
-        assert_eq!(clock.at(1_704_034_799_000), Moment { date: "20240101".into(), time: "000000".into() });
+        assert_eq!(clock.at(1_704_034_799_000), moment("20240101", "000000", 1_704_034_800));
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub struct VanConfig {
     pub token_key: Option<TokenCipher>,
     /// EasyTalkPay's own settings.
     pub easytalk: EasyTalkSettings,
+    /// i'mport's own settings.
+    pub iamport: IamportSettings,
     /// In which charset the windows post to `returnUrl` (the documentation does not say).
     pub window_charset: Charset,
     /// The code for a `shopTransactionId` that was used before on the same day in Korea (spec C.1 gives none).
@@ -75,6 +77,7 @@ impl Default for VanConfig {
             business_number: None,
             token_key: None,
             easytalk: EasyTalkSettings::default(),
+            iamport: IamportSettings::default(),
             window_charset: Charset::EucKr,
             duplicate_code: "7011".into(),
             clock_ahead: Duration::ZERO,
@@ -129,7 +132,47 @@ impl Default for EasyTalkSettings {
     }
 }
 
-/// A channel's secret key. `Debug` does not show it (R23); it is wiped when dropped.
+/// What only i'mport has. Where the documentation leaves it open it is our choice.
+#[derive(Debug, Clone)]
+pub struct IamportSettings {
+    /// The store that `IMP.init` names, and the terminal of its entries in the ledger.
+    pub store_id: String,
+    /// The API key.
+    pub imp_key: SecretKey,
+    /// The API secret.
+    pub imp_secret: SecretKey,
+    /// Where given, each request must bear it as its `Tier`; else none may.
+    pub tier: Option<String>,
+    /// KICC's id of the merchant: `pg_id`, and the part of `pg` after `kicc.`.
+    pub mid: String,
+    /// Whether payments are made through a test channel. Look-ups show those only with `include_sandbox=true`.
+    pub sandbox: bool,
+    /// Whether `find` and `findAll` show payments of a test channel at all. If not, that they find nothing proves
+    /// nothing, and whatever needs them must end as `NeedsOperator`.
+    pub lists_show_sandbox: bool,
+    /// Whether a payment of which a part was given back is called `cancelled`, as the older manual says, or `paid`.
+    pub partial_is_cancelled: bool,
+    /// Whether an unknown `customer_uid` is answered by 404, as the reference says, or by code 1.
+    pub unknown_customer_is_404: bool,
+}
+
+impl Default for IamportSettings {
+    fn default() -> Self {
+        Self {
+            store_id: "imp12345678".into(),
+            imp_key: "sandbox-imp-key".into(),
+            imp_secret: "sandbox-imp-secret".into(),
+            tier: None,
+            mid: "T5102001".into(),
+            sandbox: true,
+            lists_show_sandbox: true,
+            partial_is_cancelled: true,
+            unknown_customer_is_404: true,
+        }
+    }
+}
+
+/// A channel's secret key, or an API's key or secret. `Debug` does not show it (R23); it is wiped when dropped.
 #[derive(Clone)]
 pub struct SecretKey(pub(super) Zeroizing<String>);
 

@@ -11,6 +11,8 @@ pub(super) struct Dialect {
     pub(super) charset: Charset,
     /// The field of the result code.
     pub(super) code: &'static str,
+    /// A result code that refuses, as JSON.
+    pub(super) refusal: &'static str,
     /// The field of its text.
     pub(super) text: &'static str,
     /// The field that echoes the merchant's number.
@@ -19,10 +21,13 @@ pub(super) struct Dialect {
     pub(super) terminal: (&'static str, &'static str),
     /// A text field that decides nothing.
     pub(super) name: &'static str,
+    /// The object of the answer in which the fields after the result's text are; `None`: the answer itself.
+    pub(super) inner: Option<&'static str>,
 }
 
 /// The answer to an approval that was booked, as the fault leaves it.
 pub(super) fn answer(dialect: &Dialect, fault: Fault, mut body: Object) -> Answer {
+    let refusal = || serde_json::from_str::<Value>(dialect.refusal).expect("a dialect's code is JSON");
     let mut put = |name: &str, value: Value| drop(body.insert(name.into(), value));
     match fault {
         Fault::HangAfter => return Answer::Hang(None),
@@ -35,20 +40,22 @@ pub(super) fn answer(dialect: &Dialect, fault: Fault, mut body: Object) -> Answe
         Fault::Empty200 => return Answer::Reply(Reply::json(Vec::new())),
         Fault::BinaryBody => return Answer::Reply(Reply::json((0..=255).rev().cycle().take(600).collect())),
         Fault::Http400 | Fault::DeclineWithApproval => {
-            put(dialect.code, "8521".into());
+            put(dialect.code, refusal());
             put(dialect.text, "한도초과".into());
         }
         Fault::EmptyCode => put(dialect.code, "".into()),
         Fault::NumericCode => put(dialect.code, 0.into()),
-        Fault::ForeignNumber => put(dialect.number, "SOMEBODY-ELSES-0001".into()),
-        Fault::ForeignTerminal => put(dialect.terminal.0, dialect.terminal.1.into()),
+        Fault::TextCode => put(dialect.code, "0".into()),
         Fault::BrokenText => put(dialect.text, "승인#".into()),
-        Fault::BrokenEcho => put(dialect.number, "ORDER#".into()),
-        Fault::LoneSurrogate => put(dialect.name, "KB #".into()),
         Fault::Oversized => put(dialect.text, "A".repeat(1024 * 1024).into()),
         Fault::MissingCode => drop(body.shift_remove(dialect.code)),
-        Fault::NoEcho => body.retain(|name, _| name != dialect.number && name != dialect.terminal.0),
-        _ => {}
+        fault => {
+            let inner = match dialect.inner {
+                Some(name) => body.get_mut(name).and_then(Value::as_object_mut),
+                None => Some(&mut body),
+            };
+            in_the_payment(dialect, fault, inner.expect("a dialect's answer has its object"));
+        }
     }
     let charset = if fault == Fault::CharsetUtf8 { Charset::Utf8 } else { dialect.charset };
     let mut reply = charset.reply(&body);
@@ -74,17 +81,29 @@ pub(super) fn answer(dialect: &Dialect, fault: Fault, mut body: Object) -> Answe
         Fault::BrokenText | Fault::BrokenEcho => Answer::Reply(replaced(reply, b"#", &cut_hangul(charset))),
         Fault::LoneSurrogate => Answer::Reply(replaced(reply, b"#", br"\ud83d")),
         Fault::DuplicatedKey => {
-            let twice = format!("{{\"{}\":\"8521\",", dialect.code);
+            let twice = format!("{{\"{}\":{},", dialect.code, dialect.refusal);
             Answer::Reply(replaced(reply, b"{", twice.as_bytes()))
         }
         Fault::Http400 => Answer::Reply(Reply { status: 400, ..reply }),
-        Fault::Redirect302 => Answer::Reply(Reply { status: 302, location: Some("/other"), ..reply }),
-        Fault::Redirect307 => Answer::Reply(Reply { status: 307, location: Some("/other"), ..reply }),
+        Fault::Redirect302 => Answer::Reply(Reply { status: 302, location: Some("/other".into()), ..reply }),
+        Fault::Redirect307 => Answer::Reply(Reply { status: 307, location: Some("/other".into()), ..reply }),
         Fault::CharsetWrong => {
             Answer::Reply(Reply { content_type: "application/json; charset=utf-8", ..reply })
         }
         Fault::CharsetNone => Answer::Reply(Reply { content_type: "application/json", ..reply }),
         _ => Answer::Reply(reply),
+    }
+}
+
+fn in_the_payment(dialect: &Dialect, fault: Fault, body: &mut Object) {
+    let mut put = |name: &str, value: &str| drop(body.insert(name.into(), value.into()));
+    match fault {
+        Fault::ForeignNumber => put(dialect.number, "SOMEBODY-ELSES-0001"),
+        Fault::ForeignTerminal => put(dialect.terminal.0, dialect.terminal.1),
+        Fault::BrokenEcho => put(dialect.number, "ORDER#"),
+        Fault::LoneSurrogate => put(dialect.name, "KB #"),
+        Fault::NoEcho => body.retain(|name, _| name != dialect.number && name != dialect.terminal.0),
+        _ => {}
     }
 }
 

@@ -3,8 +3,8 @@
 //! A fault of the approval and one of its rescue together are a [`Plan`]. Four ways to choose one, tried in this
 //! order: a rule of the configuration, a marked merchant number, a magic amount, the seed. A marked number is
 //! `X<code>-...` or `X<code>_<rescue code>-...` (`Xhanga-0001`, `Xhanga_reset-0001`); EasyTalkPay's merchant number is
-//! the approval's `shopTransactionId`. A magic amount ends in `9KNN`, where `NN` is the fault's number and `K` the
-//! rescue fault's (0: none); no `NN` is a multiple of ten, so that no ordinary price is magic.
+//! the approval's `shopTransactionId`, i'mport's is `merchant_uid`. A magic amount ends in `9KNN`, where `NN` is the
+//! fault's number and `K` the rescue fault's (0: none); no `NN` is a multiple of ten, so that no ordinary price is magic.
 //!
 //! A product has the lines that say so. What another product alone has does not happen to its orders.
 
@@ -24,6 +24,8 @@ pub enum Product {
     Simple,
     /// EasyTalkPay (spec B).
     EasyTalk,
+    /// i'mport (PortOne V1) as a front for KICC.
+    Iamport,
 }
 
 /// What the VAN does with the approval request of an order.
@@ -77,6 +79,18 @@ pub enum Fault {
     Duplicate,
     DuplicateBefore,
     BrokenEcho,
+    TextCode,
+    AmountDecimal,
+    Ready,
+    ReadyFails,
+    PaidTwice,
+    Unauthorized,
+    UnauthorizedAfter,
+    Http404,
+    CancelledAtOnce,
+    OtherStatus,
+    NoPayment,
+    OtherCurrency,
 }
 
 /// What the VAN does with the net-cancels, status queries and cancels of an order.
@@ -99,6 +113,13 @@ pub enum Rescue {
     QueryNeither,
     QueryBroken,
     QueryForgets,
+    CancelPartly,
+    QueryLags,
+    QueryReady,
+    QueryPartly,
+    QueryPaged,
+    QueryHtml404,
+    Unauthorized,
 }
 
 /// The outcome of an order as a correct client reports it.
@@ -137,7 +158,7 @@ pub enum Stage {
     Approval,
     /// Per order, together with a fault of the approval.
     Rescue,
-    /// Not per order: by the address that the client is given.
+    /// Not per order: by the address, or by i'mport's API key, that the client is given.
     Door,
 }
 
@@ -256,18 +277,29 @@ impl Rescue {
     #[must_use]
     pub fn concerns(self, kind: Kind) -> bool {
         match self {
-            Self::Hang | Self::HangDone | Self::Reset | Self::ServerError | Self::ProvesNothing => true,
+            Self::Hang
+            | Self::HangDone
+            | Self::Reset
+            | Self::ServerError
+            | Self::ProvesNothing
+            | Self::Unauthorized => true,
             Self::CancelHangDone
             | Self::CancelRefused
             | Self::CancelHang
             | Self::CancelDuplicate
-            | Self::CancelDuplicateBefore => kind == Kind::Cancel,
+            | Self::CancelDuplicateBefore
+            | Self::CancelPartly => kind == Kind::Cancel,
             Self::QueryCancelled
             | Self::QueryForeign
             | Self::QueryBoth
             | Self::QueryNeither
             | Self::QueryBroken
-            | Self::QueryForgets => kind == Kind::StatusQuery,
+            | Self::QueryForgets
+            | Self::QueryLags
+            | Self::QueryReady
+            | Self::QueryPartly
+            | Self::QueryPaged
+            | Self::QueryHtml404 => kind == Kind::StatusQuery,
         }
     }
 

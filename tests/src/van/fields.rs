@@ -1,9 +1,9 @@
 //! Request tables as data, and requests read by them.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::clock::Moment;
-use super::json::Charset;
+use super::json::{Charset, Object};
 
 /// One line of a request table.
 pub(super) struct Field<'a> {
@@ -22,8 +22,16 @@ pub(super) enum Is {
     Digits(usize),
     /// One of these words.
     Word(&'static [&'static str]),
-    /// A whole number of won.
+    /// A whole number, of won or of months.
     Won,
+    /// A whole number of won above zero.
+    Price,
+    /// Text of one to so many characters.
+    Chars(usize),
+    /// True or false.
+    Flag,
+    /// An object, or a list.
+    Nested,
 }
 
 pub(super) const fn field(name: &str, is: Is) -> Field<'_> {
@@ -34,9 +42,20 @@ pub(super) const fn optional(name: &str, is: Is) -> Field<'_> {
     Field { name, is, required: false }
 }
 
+impl Field<'_> {
+    /// The value that a form's text stands for.
+    pub(super) fn of_text(&self, text: &str) -> Value {
+        match self.is {
+            Is::Won | Is::Price => text.parse::<u64>().map_or_else(|_| text.into(), Value::from),
+            Is::Flag => text.parse::<bool>().map_or_else(|_| text.into(), Value::from),
+            _ => text.into(),
+        }
+    }
+}
+
 /// A request whose fields are as its table says.
 pub(super) struct Message {
-    fields: Map<String, Value>,
+    fields: Object,
     /// When it came, by the VAN's clock.
     pub(super) now: Moment,
 }
@@ -54,6 +73,16 @@ pub(super) fn read(
     let Ok(Value::Object(fields)) = serde_json::from_str(&text) else {
         return Err(vec!["the body is no JSON object".into()]);
     };
+    check(table, charset, fields, now)
+}
+
+/// Takes fields by a table, as [`read`] does.
+pub(super) fn check(
+    table: &[Field<'_>],
+    charset: Charset,
+    fields: Object,
+    now: Moment,
+) -> Result<Message, Vec<String>> {
     let unknown = fields.keys().filter(|name| table.iter().all(|field| field.name != *name));
     let mut problems: Vec<String> = unknown.map(|name| format!("{name} is in no table")).collect();
     for Field { name, is, required } in table {
@@ -70,15 +99,24 @@ pub(super) fn read(
 
 impl Is {
     fn problem(&self, charset: Charset, value: &Value) -> Option<String> {
-        if let Self::Won = self {
-            return value.as_u64().is_none().then(|| "no whole number".into());
+        match self {
+            Self::Won => return value.as_u64().is_none().then(|| "no whole number".into()),
+            Self::Price => {
+                return (value.as_u64().unwrap_or(0) == 0).then(|| "no whole number above zero".into());
+            }
+            Self::Flag => return (!value.is_boolean()).then(|| "neither true nor false".into()),
+            Self::Nested => {
+                return (!value.is_object() && !value.is_array()).then(|| "neither object nor list".into());
+            }
+            _ => {}
         }
         let Value::String(text) = value else { return Some("no text".into()) };
         let Some(bytes) = charset.encode(text) else {
             return Some(format!("not to be had in {}", charset.name()));
         };
         match *self {
-            Self::Text(_) if text.is_empty() => Some("empty".into()),
+            Self::Text(_) | Self::Chars(_) if text.is_empty() => Some("empty".into()),
+            Self::Chars(max) if text.chars().count() > max => Some(format!("over {max} characters")),
             Self::Text(max) | Self::List(max) if bytes.len() > max => Some(format!("over {max} bytes")),
             Self::Text(_) | Self::List(_) if has_reference(text) => {
                 Some("a text with a numeric character reference".into())
@@ -113,6 +151,11 @@ impl Message {
         self.fields.get(name).and_then(Value::as_u64).unwrap_or_default()
     }
 
+    /// A flag; false where it is absent.
+    pub(super) fn is_true(&self, name: &str) -> bool {
+        self.fields.get(name).and_then(Value::as_bool).unwrap_or_default()
+    }
+
     /// Is the field there?
     pub(super) fn has(&self, name: &str) -> bool {
         self.fields.contains_key(name)
@@ -129,8 +172,10 @@ mod tests {
             optional("list", Is::List(4)),
             optional("path", Is::Word(&["SHP"])),
             optional("day", Is::Digits(2)),
+            optional("free", Is::Chars(2)),
+            optional("flag", Is::Flag),
         ];
-        let now = Moment { date: "20231225".into(), time: "120000".into() };
+        let now = Moment { date: "20231225".into(), time: "120000".into(), unix: 1_703_473_200 };
         read(TABLE, Charset::EucKr, body, now).err().unwrap_or_default().join("; ")
     }
 
@@ -143,6 +188,11 @@ mod tests {
         assert_eq!(problems(br#"{"name":"\ud83d\ude00"}"#), "name is not to be had in euc-kr");
         assert_eq!(problems(br#"{"name":"&#1;"}"#), "name is a text with a numeric character reference");
         assert_eq!(problems(br#"{"name":"&#;#1;"}"#), "");
+        assert_eq!(problems(&euc_kr(r#"{"name":"A","free":"결제","flag":true}"#)), "");
+        assert_eq!(
+            problems(&euc_kr(r#"{"name":"A","free":"결제창","flag":"true"}"#)),
+            "free is over 2 characters; flag is neither true nor false"
+        );
         assert_eq!(
             problems(br#"{"name":"","list":"","path":"X","day":"1","more":0}"#),
             "more is in no table; name is empty; path is none of SHP; day is not 2 digits"

@@ -16,6 +16,7 @@ const BODY_MAX: usize = 4 * 1024 * 1024;
 /// A whole request.
 pub(crate) struct Request {
     pub(crate) method: String,
+    /// With the query, if there is one.
     pub(crate) path: String,
     /// Names in lower case.
     headers: Vec<(String, String)>,
@@ -48,7 +49,7 @@ pub(crate) enum Incoming {
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) content_type: &'static str,
-    pub(crate) location: Option<&'static str>,
+    pub(crate) location: Option<String>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -90,7 +91,9 @@ impl Reply {
     fn head(&self, framing: &str, keep_alive: bool) -> Vec<u8> {
         let reason = match self.status {
             200 => "OK",
+            207 => "Multi-Status",
             302 => "Found",
+            303 => "See Other",
             307 => "Temporary Redirect",
             400 => "Bad Request",
             401 => "Unauthorized",
@@ -101,7 +104,7 @@ impl Reply {
             503 => "Service Unavailable",
             _ => "Unlisted",
         };
-        let location = self.location.map_or(String::new(), |to| format!("Location: {to}\r\n"));
+        let location = self.location.iter().map(|to| format!("Location: {to}\r\n")).collect::<String>();
         let connection = if keep_alive { "keep-alive" } else { "close" };
         let Self { status, content_type, .. } = self;
         format!(
@@ -230,7 +233,7 @@ fn parse(bytes: &[u8]) -> Parsed {
         Some(Ok(length)) if length <= BODY_MAX => length,
         Some(Ok(_)) => return Parsed::Bad(413),
         Some(Err(_)) => return Parsed::Bad(400),
-        None if request.method == "GET" => 0,
+        None if ["GET", "DELETE"].contains(&request.method.as_str()) => 0,
         None => return Parsed::Bad(411),
     };
     match bytes.get(body_at..body_at + length) {

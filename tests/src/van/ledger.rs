@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::clock::{Moment, machine_now};
 use super::faults::Plan;
+use super::iamport::Store;
 
 /// A snapshot of the books; also the JSON of `GET /ledger`. Times are Unix milliseconds, amounts are won.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +52,7 @@ impl Ledger {
 pub struct Entry {
     /// The merchant's number.
     pub number: String,
-    /// The terminal.
+    /// The terminal; i'mport's store.
     pub terminal: String,
     /// What the request asked for (the first one, if there were several).
     pub amount: u64,
@@ -65,7 +66,7 @@ pub struct Entry {
     pub net_cancels: u32,
     /// Cancels that arrived and name this number's approval.
     pub cancels: u32,
-    /// Status queries that arrived and ask for this number, or for a cancel of its approval.
+    /// Status queries and look-ups that arrived and ask for this number, or for a cancel of its approval.
     pub status_queries: u32,
     /// A net-cancel found nothing to void and is remembered: an approval that comes later is refused.
     pub net_cancel_remembered: bool,
@@ -82,6 +83,9 @@ pub struct Entry {
     /// How many rescue messages have failed by plan.
     #[serde(skip)]
     pub(crate) rescues_failed: u32,
+    /// How often tokens had been asked for when a rescue message was first called unauthorised by plan.
+    #[serde(skip)]
+    pub(crate) tokens_asked: Option<u64>,
 }
 
 /// Field names with values; secrets are in it as hashes only.
@@ -108,7 +112,8 @@ pub struct Charge {
     pub amount: u64,
     /// The card company's approval number, 8 digits.
     pub approval_number: String,
-    /// The VAN's own number (Simple Payment's `vanTrxNo`, EasyTalkPay's `controlNo`), `V` and 11 digits.
+    /// The VAN's own number (Simple Payment's `vanTrxNo`, EasyTalkPay's `controlNo`), `V` and 11 digits; i'mport's
+    /// `imp_uid`.
     pub van_number: String,
     /// The card company's approval date in Korea, `yyyyMMdd`.
     pub approval_date: String,
@@ -118,6 +123,9 @@ pub struct Charge {
     pub card: String,
     /// When it was booked.
     pub booked_at: u64,
+    /// Won of it that partial refunds have given back.
+    #[serde(default)]
+    pub refunded: u64,
     /// When and by what it was voided.
     pub voided: Option<Voided>,
 }
@@ -183,6 +191,8 @@ pub(crate) struct Books {
     /// By the hash of an authorisation, the approval that used it last.
     authorisations: HashMap<String, Key>,
     violations: Vec<String>,
+    /// What i'mport knows beside.
+    pub(crate) iamport: Store,
 }
 
 impl Books {
@@ -220,6 +230,7 @@ impl Books {
             recorded: None,
             booking_pending: false,
             rescues_failed: 0,
+            tokens_asked: None,
         })
     }
 
@@ -255,14 +266,17 @@ impl Books {
     /// Moves the money. This is the moment of booking.
     pub(crate) fn book(&mut self, key: &Key, amount: u64, now: Moment) -> Option<Charge> {
         let serial = self.by_van_number.len() as u64 + 1;
+        let approval_number = format!("{:08}", 10_000_000 + serial % 90_000_000);
+        let van_number = self.iamport.pay(key, amount, &approval_number, now.unix);
         let charge = Charge {
             amount,
-            approval_number: format!("{:08}", 10_000_000 + serial % 90_000_000),
-            van_number: format!("V{serial:011}"),
+            approval_number,
+            van_number: van_number.unwrap_or_else(|| format!("V{serial:011}")),
             approval_date: now.date,
             approval_time: now.time,
             card: format!("9410-61**-****-{:04}", serial % 10_000),
             booked_at: machine_now(),
+            refunded: 0,
             voided: None,
         };
         let entry = self.entries.get_mut(key)?;
@@ -312,6 +326,17 @@ impl Entry {
     pub(crate) fn decline(&mut self) {
         if self.charges.is_empty() {
             self.state = State::Declined;
+        }
+    }
+
+    /// Gives back so many won of a standing charge; what gives back all of it voids it.
+    pub(crate) fn refund(&mut self, by: Kind, van_number: &str, amount: u64) {
+        let named = |charge: &&mut Charge| charge.van_number == van_number && charge.voided.is_none();
+        let Some(charge) = self.charges.iter_mut().find(named) else { return };
+        if amount < charge.amount - charge.refunded {
+            charge.refunded += amount;
+        } else {
+            self.void(by, |charge| charge.van_number == van_number);
         }
     }
 

@@ -1,7 +1,7 @@
 //! The simulated VAN.
 //!
 //! [`Van::start`] listens on loopback and answers KICC's Simple Payment (spec A.3 to A.7) and EasyTalkPay (spec B) as a
-//! VAN would, or as badly as [`faults`] says. Beside the products' own paths it answers:
+//! VAN would, and i'mport in front of it, or as badly as [`faults`] says. Beside the products' own paths it answers:
 //!
 //! | request | answer |
 //! |---|---|
@@ -10,6 +10,9 @@
 //! | `GET /ledger/{number}` | one [`Entry`] as JSON; 404 if the number was never seen |
 //! | `GET /counts` | the [`Counts`] as JSON |
 //! | `GET /window/{id}` | a window that was registered, in Korean or (`?lang=en`) English |
+//! | `GET /v1/iamport.js` | i'mport's script for a shop's page; `/js/iamport.payment-….js` is the old one |
+//! | `GET /iamport/webhooks` | the [`Webhook`]s so far as a JSON array |
+//! | `POST /iamport/deposits/{imp_uid}` | the deposit to a virtual account comes in; 404 if none is waited for |
 //! | `POST /disagreements` | a JSON array of [`BookEntry`] brings a JSON array of [`Disagreement`] |
 //!
 //! An `https` URL to its port fails in the TLS handshake; [`Van::refusing_addr`] refuses connections.
@@ -27,6 +30,7 @@ pub mod faults;
 mod fields;
 mod gate;
 mod http;
+mod iamport;
 mod json;
 mod ledger;
 mod reconcile;
@@ -45,13 +49,15 @@ use serde::{Deserialize, Serialize};
 use socket2::{Domain, Socket, Type};
 
 pub use choice::{BadRule, FaultRule, Match, SeededFaults};
-pub use config::{EasyTalkSettings, SecretKey, TokenCipher, VanConfig};
+pub use config::{EasyTalkSettings, IamportSettings, SecretKey, TokenCipher, VanConfig};
+pub use iamport::Webhook;
 pub use json::Charset;
 pub use ledger::{Charge, Entry, Kind, Ledger, Seen, State, Voided};
 pub use reconcile::{BookEntry, Charged, Disagreement};
 
 use clock::Clock;
 use http::{Answer, Connection, Incoming, Reply, Request};
+use iamport::Tokens;
 use ledger::Books;
 use windows::Windows;
 
@@ -68,10 +74,12 @@ pub struct Counts {
     pub net_cancels: u64,
     /// Cancels that were authentic and well-formed.
     pub cancels: u64,
-    /// Status queries that were authentic and well-formed.
+    /// Status queries and look-ups that were authentic and well-formed.
     pub status_queries: u64,
-    /// Windows that were registered.
+    /// Windows that were registered or, in i'mport, opened.
     pub registrations: u64,
+    /// Access tokens that were asked for.
+    pub tokens: u64,
     /// Requests whose end never came. Nobody acted on them.
     pub partial: u64,
     /// Requests without a valid signature.
@@ -157,6 +165,28 @@ impl Van {
         self.shared.clock.advance(by);
     }
 
+    /// What i'mport has for the merchant's webhook, in the order of its happening.
+    #[must_use]
+    pub fn webhooks(&self) -> Vec<Webhook> {
+        self.shared.books().iamport.webhooks()
+    }
+
+    /// A customer pays an order of so many won in i'mport's window, as the order's fault has it: `decline` fails,
+    /// `amount_differs` pays 10 won more. The `imp_uid`.
+    pub fn pay_in_window(&self, merchant_uid: &str, amount: u64) -> String {
+        iamport::window::pay(&self.shared, merchant_uid, amount)
+    }
+
+    /// Ends the life of i'mport's token: who bears it gets 401 until a new one was asked for.
+    pub fn end_token(&self) {
+        self.shared.tokens().end();
+    }
+
+    /// Whether i'mport gives tokens; if not, who asks gets 503.
+    pub fn serve_tokens(&self, serve: bool) {
+        self.shared.tokens().serve(serve);
+    }
+
     /// Stops listening and cuts every connection. The books stay readable, and nothing is booked any more.
     pub fn stop(&mut self) {
         let Some(acceptor) = self.acceptor.take() else { return };
@@ -189,6 +219,7 @@ struct Shared {
     config: VanConfig,
     books: Mutex<Books>,
     windows: Mutex<Windows>,
+    tokens: Mutex<Tokens>,
     counts: Mutex<Counts>,
     stop: Latch,
     connections: Mutex<HashMap<u64, Arc<TcpStream>>>,
@@ -202,6 +233,7 @@ impl Shared {
             config,
             books: Mutex::default(),
             windows: Mutex::default(),
+            tokens: Mutex::default(),
             counts: Mutex::default(),
             stop: Latch::default(),
             connections: Mutex::default(),
@@ -215,6 +247,10 @@ impl Shared {
 
     fn windows(&self) -> MutexGuard<'_, Windows> {
         lock(&self.windows)
+    }
+
+    fn tokens(&self) -> MutexGuard<'_, Tokens> {
+        lock(&self.tokens)
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
@@ -326,8 +362,10 @@ fn serve(shared: &Arc<Shared>, mut connection: Connection) {
         };
         shared.counts().requests += 1;
         let answer = route(shared, &request);
-        let of_a_product =
-            request.path.starts_with(simple::PATHS) || easytalk::serves(&shared.config, &request.path);
+        let path = request.path.as_str();
+        let of_a_product = path.starts_with(simple::PATHS)
+            || easytalk::serves(&shared.config, path)
+            || iamport::serves(path);
         if of_a_product && !shared.stop.wait(shared.config.latency) {
             return;
         }
@@ -362,6 +400,9 @@ fn route(shared: &Arc<Shared>, request: &Request) -> Answer {
         ("POST", path) if path.starts_with(simple::PATHS) => simple::answer(shared, request),
         ("POST", path) if simple::stages::PATHS.contains(&path) => simple::stages::answer(shared, request),
         ("POST", path) if easytalk::serves(&shared.config, path) => easytalk::answer(shared, request),
+        (_, path) if iamport::serves(path) => iamport::answer(shared, request),
+        ("GET" | "POST", path) if iamport::window::serves(path) => iamport::window::answer(shared, request),
+        ("GET", "/iamport/webhooks") => json(&shared.books().iamport.webhooks()),
         ("GET", path) if path.starts_with(windows::PATHS) => windows::answer(shared, request),
         ("GET", "/health") => Answer::Reply(Reply::text(200, "ok\n")),
         ("GET", "/ledger") => json(&shared.books().snapshot()),

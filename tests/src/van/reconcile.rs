@@ -12,7 +12,7 @@ use super::ledger::{Entry, Ledger};
 pub struct BookEntry {
     /// The merchant's number.
     pub number: String,
-    /// The total in won.
+    /// The total in won, less what partial refunds gave back.
     pub amount: u64,
     /// What the merchant believes.
     pub charged: Charged,
@@ -111,7 +111,11 @@ impl Ledger {
 }
 
 fn standing_amounts(entry: &Entry) -> impl Iterator<Item = u64> {
-    entry.charges.iter().filter(|charge| charge.voided.is_none()).map(|charge| charge.amount)
+    entry
+        .charges
+        .iter()
+        .filter(|charge| charge.voided.is_none())
+        .map(|charge| charge.amount - charge.refunded)
 }
 
 fn compare(number: &str, standing: &[u64], line: Option<&BookEntry>) -> Vec<Disagreement> {

@@ -131,7 +131,7 @@ fn may_return_to(url: &str) -> bool {
 
 /// `GET` of a window.
 pub(super) fn answer(shared: &Shared, request: &Request) -> Answer {
-    let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
+    let path = request.path.split('?').next().unwrap_or_default();
     let id = path.trim_start_matches(PATHS);
     let mut windows = shared.windows();
     let Windows { by_id, opened } = &mut *windows;
@@ -140,16 +140,27 @@ pub(super) fn answer(shared: &Shared, request: &Request) -> Answer {
     };
     let authorisation = hash(format!("authorisation {id}").as_bytes())[..32].to_uppercase();
     opened.insert(authorisation.clone(), id.to_owned());
-    let language = Language::of(query, request.header("accept-language").unwrap_or_default());
     let charset = shared.config.window_charset;
     let posts = Press::ALL.map(|press| (press, window.post(press, &authorisation, charset)));
-    let html = page::html(language, window, &posts, charset);
-    Answer::Reply(Reply { content_type: "text/html; charset=utf-8", ..Reply::text(200, &html) })
+    Answer::Reply(page(request, window, &posts, charset))
+}
+
+/// The page of a window, one button for each post, in the language of the request.
+pub(super) fn page(
+    request: &Request,
+    window: &Window,
+    posts: &[(Press, Vec<(&'static str, String)>)],
+    charset: Charset,
+) -> Reply {
+    let query = request.path.split_once('?').map_or("", |(_, query)| query);
+    let language = Language::of(query, request.header("accept-language").unwrap_or_default());
+    let html = page::html(language, window, posts, charset);
+    Reply { content_type: "text/html; charset=utf-8", ..Reply::text(200, &html) }
 }
 
 /// What a customer can do.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Press {
+pub(super) enum Press {
     Pay,
     Cancel,
     Fail,
@@ -157,7 +168,17 @@ enum Press {
 }
 
 impl Press {
-    const ALL: [Self; 4] = [Self::Pay, Self::Cancel, Self::Fail, Self::Close];
+    pub(super) const ALL: [Self; 4] = [Self::Pay, Self::Cancel, Self::Fail, Self::Close];
+
+    /// The id of its button.
+    pub(super) fn id(self) -> &'static str {
+        match self {
+            Self::Pay => "pay",
+            Self::Cancel => "cancel",
+            Self::Fail => "fail",
+            Self::Close => "close",
+        }
+    }
 
     /// Code and text of the result. The documentation has no codes for what is no success: `W001` and `W002` are ours.
     fn result(self) -> (&'static str, &'static str) {

@@ -196,6 +196,7 @@ fn rows(
         has_rescue: sample.has_rescue(habits),
         has_query: habits.query,
         ended_approved: before.ending == Some(Ending::Approved),
+        adopt: false,
     };
     (0..8_u8).map(move |bits| {
         let bit = |n: u8| bits & 1 << n != 0;

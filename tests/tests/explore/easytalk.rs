@@ -143,6 +143,10 @@ const NEVER: &[Never<Row>] = &[
         ],
     ),
     ("a query finds the approval before the record is closed", &[Row::ClosedLate]),
+    (
+        "what is found is cancelled, and a refused refund is asked about (R11)",
+        &[Row::ReversingAdopted, Row::RefundStillRefused],
+    ),
 ];
 
 /// Ends that are not told of it, and why.

@@ -3,7 +3,7 @@
 
 use kicc_proto::{flow::Policy, product::Product, time::Millis};
 
-use super::place::{ALREADY, Habits, NOTHING, Place, VAGUE, code, codes, places};
+use super::place::{ALREADY, EXPLORED, Habits, NOTHING, Place, VAGUE, code, codes, places};
 
 macro_rules! machines {
     ($($machine:ident: $what:literal;)*) => {
@@ -65,7 +65,7 @@ impl Machine {
             | Machine::NothingForEver
             | Machine::NoConfirmation
             | Machine::AnyConfirmation => &[Product::Simple],
-            _ => &Product::ALL,
+            _ => &EXPLORED,
         }
     }
 

@@ -30,6 +30,9 @@ pub const UNLISTED: &str = "9999";
 /// An answer to a rescue message that proves nothing.
 pub const VAGUE: &str = "8888";
 
+/// The products that are explored.
+pub const EXPLORED: [Product; 2] = [Product::Simple, Product::EasyTalk];
+
 /// What a product adds to the search: a file each.
 pub trait Sample {
     /// Where it is explored, the places of a patient policy first.
@@ -61,6 +64,7 @@ pub fn sample(product: Product) -> &'static dyn Sample {
     match product {
         Product::Simple => &Simple,
         Product::EasyTalk => &EasyTalk,
+        Product::Iamport => panic!("is not among the products that are explored"),
     }
 }
 

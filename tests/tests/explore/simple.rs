@@ -146,6 +146,8 @@ const NEVER: &[Never<Row>] = &[
             Row::VoidingStandsExhausted,
             Row::RefundStandsEarly,
             Row::RefundStands,
+            Row::ReversingAdopted,
+            Row::RefundStillRefused,
         ],
     ),
 ];

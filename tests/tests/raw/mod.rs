@@ -1,5 +1,7 @@
 //! A client made of a plain socket: it signs, sends, and tells what came back, byte for byte.
 
+pub mod iamport;
+
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};

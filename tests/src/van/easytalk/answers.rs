@@ -8,15 +8,18 @@ use crate::van::faults::Fault;
 use crate::van::fields::Message;
 use crate::van::http::{Answer, Reply};
 use crate::van::json::{Charset, Object, object};
+use crate::van::ledger::Books;
 use crate::van::{Charge, approval};
 
 const DIALECT: Dialect = Dialect {
     charset: Charset::EucKr,
     code: "resCd",
+    refusal: "\"8521\"",
     text: "resMsg",
     number: "shopTransactionId",
     terminal: ("vanTid", "T9999999"),
     name: "resMsg",
+    inner: None,
 };
 
 /// Answers one approval request.
@@ -37,7 +40,7 @@ impl approval::Teller for Teller<'_> {
         })
     }
 
-    fn booked(&self, fault: Fault, charge: &Charge) -> Answer {
+    fn booked(&self, _: &Books, fault: Fault, charge: &Charge) -> Answer {
         let mut body = approved(self.message, self.order, charge);
         let amount = charge.amount.to_string();
         match fault {

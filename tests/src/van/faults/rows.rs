@@ -3,35 +3,42 @@
 use super::End::{Approved, Declined, NeedsOperator, NeverSent, Reversed};
 use super::{End, Fault, Product, Rescue, Row, Stage};
 
-const BOTH: &[Product] = &[Product::Simple, Product::EasyTalk];
+const ALL: &[Product] = &[Product::Simple, Product::EasyTalk, Product::Iamport];
+/// The products of which KICC itself is the gateway.
+const OF_KICC: &[Product] = &[Product::Simple, Product::EasyTalk];
+const NOT_SIMPLE: &[Product] = &[Product::EasyTalk, Product::Iamport];
 const SIMPLE: &[Product] = &[Product::Simple];
 const EASYTALK: &[Product] = &[Product::EasyTalk];
+const IAMPORT: &[Product] = &[Product::Iamport];
 
 const fn approval(name: &'static str, code: &'static str, number: u8, end: End, what: &'static str) -> Row {
-    Row { products: BOTH, stage: Stage::Approval, name, code, number, end, what }
+    Row { products: ALL, stage: Stage::Approval, name, code, number, end, what }
 }
 
 const fn rescue(name: &'static str, code: &'static str, number: u8, end: End, what: &'static str) -> Row {
-    Row { products: BOTH, stage: Stage::Rescue, name, code, number, end, what }
+    Row { products: ALL, stage: Stage::Rescue, name, code, number, end, what }
 }
 
 const fn door(name: &'static str, what: &'static str) -> Row {
-    Row { products: BOTH, stage: Stage::Door, name, code: "", number: 0, end: NeverSent, what }
+    Row { products: ALL, stage: Stage::Door, name, code: "", number: 0, end: NeverSent, what }
 }
 
 const fn only(products: &'static [Product], row: Row) -> Row {
     Row { products, ..row }
 }
 
-pub(super) const APPROVALS: [(Fault, Row); 46] = [
-    (Fault::Ok, approval("ok", "ok", 1, Approved, "answers 0000")),
-    (Fault::Drip, approval("drip", "drip", 2, Approved, "answers 0000, one byte at a time")),
-    (Fault::Chunked, approval("chunked", "chunk", 3, Approved, "answers 0000 in chunks")),
+pub(super) const APPROVALS: [(Fault, Row); 58] = [
+    (Fault::Ok, approval("ok", "ok", 1, Approved, "answers success")),
+    (Fault::Drip, approval("drip", "drip", 2, Approved, "answers success, one byte at a time")),
+    (Fault::Chunked, approval("chunked", "chunk", 3, Approved, "answers success in chunks")),
     (
         Fault::UntilClose,
-        approval("until_close", "close", 4, Approved, "answers 0000 without a length, then closes"),
+        approval("until_close", "close", 4, Approved, "answers success without a length, then closes"),
     ),
-    (Fault::AnsweredTwice, approval("answered_twice", "twice", 5, Approved, "answers 0000 twice in a row")),
+    (
+        Fault::AnsweredTwice,
+        approval("answered_twice", "twice", 5, Approved, "answers success twice in a row"),
+    ),
     (
         Fault::BrokenText,
         approval(
@@ -39,17 +46,20 @@ pub(super) const APPROVALS: [(Fault, Row); 46] = [
             "text",
             6,
             Approved,
-            "answers 0000 with a cut Hangul in the text of the result",
+            "answers success with a cut Hangul in the text of the result",
         ),
     ),
     (
         Fault::LoneSurrogate,
-        approval("lone_surrogate", "surr", 7, Approved, "answers 0000 with half an escape in a text"),
+        approval("lone_surrogate", "surr", 7, Approved, "answers success with half an escape in a text"),
     ),
-    (Fault::Decline, approval("decline", "dec", 8, Declined, "declines with 8521")),
+    (Fault::Decline, approval("decline", "dec", 8, Declined, "declines: over the limit")),
     (
         Fault::DeclineBare,
-        approval("decline_bare", "bare", 9, Declined, "declines with only code and message in the body"),
+        only(
+            OF_KICC,
+            approval("decline_bare", "bare", 9, Declined, "declines with only code and message in the body"),
+        ),
     ),
     (
         Fault::DeclineUnlisted,
@@ -92,7 +102,10 @@ pub(super) const APPROVALS: [(Fault, Row); 46] = [
     ),
     (
         Fault::NumericCode,
-        approval("numeric_code", "num", 24, Reversed, "books, answers with a number as result code"),
+        only(
+            OF_KICC,
+            approval("numeric_code", "num", 24, Reversed, "books, answers with a number as result code"),
+        ),
     ),
     (
         Fault::ForeignNumber,
@@ -100,29 +113,26 @@ pub(super) const APPROVALS: [(Fault, Row); 46] = [
     ),
     (
         Fault::ForeignTerminal,
-        approval("foreign_terminal", "term", 26, Reversed, "books, echoes another terminal"),
+        only(OF_KICC, approval("foreign_terminal", "term", 26, Reversed, "books, echoes another terminal")),
     ),
     (
         Fault::NoEcho,
-        approval("no_echo", "noecho", 27, Reversed, "books, answers 0000 without number and terminal"),
+        approval("no_echo", "noecho", 27, Reversed, "books, answers success without number and terminal"),
     ),
     (
         Fault::BinaryBody,
         approval("binary_body", "bin", 28, Reversed, "books, answers bytes that are no text"),
     ),
-    (Fault::Oversized, approval("oversized", "big", 29, Reversed, "books, answers 0000 in a body of 1 MiB")),
+    (
+        Fault::Oversized,
+        approval("oversized", "big", 29, Reversed, "books, answers success in a body of 1 MiB"),
+    ),
     (Fault::Redirect302, approval("redirect_302", "r302", 31, Reversed, "books, answers 302 to /other")),
     (Fault::Redirect307, approval("redirect_307", "r307", 32, Reversed, "books, answers 307 to /other")),
     (Fault::Empty200, approval("empty_200", "e200", 33, Reversed, "books, answers 200 with an empty body")),
     (
         Fault::DeclineWithApproval,
-        approval(
-            "decline_with_approval",
-            "decap",
-            34,
-            Reversed,
-            "books, answers 8521 together with an approval number",
-        ),
+        approval("decline_with_approval", "decap", 34, Reversed, "books, refuses, together with an approval"),
     ),
     (
         Fault::ChunkedCut,
@@ -199,24 +209,27 @@ pub(super) const APPROVALS: [(Fault, Row); 46] = [
     (
         Fault::AmountText,
         only(
-            EASYTALK,
-            approval("amount_text", "amtxt", 45, Approved, "answers 0000 with the amount as text"),
+            NOT_SIMPLE,
+            approval("amount_text", "amtxt", 45, Approved, "answers success with the amount as text"),
         ),
     ),
     (
         Fault::AmountMissing,
         only(
-            EASYTALK,
-            approval("amount_missing", "noamt", 46, Reversed, "books, answers 0000 without an amount"),
+            NOT_SIMPLE,
+            approval("amount_missing", "noamt", 46, Reversed, "books, answers success without an amount"),
         ),
     ),
     (
         Fault::AmountDiffers,
-        only(EASYTALK, approval("amount_differs", "amt", 47, Reversed, "books and states 10 won more")),
+        only(NOT_SIMPLE, approval("amount_differs", "amt", 47, Reversed, "books and states 10 won more")),
     ),
     (
         Fault::Duplicate,
-        only(EASYTALK, approval("duplicate", "again", 48, Reversed, "books, answers that it is a duplicate")),
+        only(
+            NOT_SIMPLE,
+            approval("duplicate", "again", 48, Reversed, "books, answers that it is a duplicate"),
+        ),
     ),
     (
         Fault::DuplicateBefore,
@@ -234,19 +247,112 @@ pub(super) const APPROVALS: [(Fault, Row); 46] = [
     (
         Fault::BrokenEcho,
         only(
-            EASYTALK,
+            NOT_SIMPLE,
             approval(
                 "broken_echo",
                 "brecho",
                 51,
                 Reversed,
-                "books, answers 0000 with a cut Hangul in the echoed number",
+                "books, answers success with a cut Hangul in the echoed number",
             ),
         ),
     ),
+    (
+        Fault::TextCode,
+        only(
+            IAMPORT,
+            approval(
+                "text_code",
+                "tcode",
+                52,
+                Reversed,
+                "books, answers success with the result code as text",
+            ),
+        ),
+    ),
+    (
+        Fault::AmountDecimal,
+        only(
+            IAMPORT,
+            approval("amount_decimal", "amdec", 53, Approved, "answers success with the amount as 1004.0"),
+        ),
+    ),
+    (
+        Fault::Ready,
+        only(
+            IAMPORT,
+            approval("ready", "ready", 54, Reversed, "answers that it is ready, and books soon after"),
+        ),
+    ),
+    (
+        Fault::ReadyFails,
+        only(
+            IAMPORT,
+            approval("ready_fails", "rfail", 55, Reversed, "answers that it is ready, and fails soon after"),
+        ),
+    ),
+    (
+        Fault::PaidTwice,
+        only(
+            IAMPORT,
+            approval(
+                "paid_twice",
+                "twop",
+                56,
+                Reversed,
+                "books two payments under the number, never answers",
+            ),
+        ),
+    ),
+    (
+        Fault::Unauthorized,
+        only(IAMPORT, approval("unauthorized", "u401", 57, Reversed, "never books, answers 401")),
+    ),
+    (
+        Fault::UnauthorizedAfter,
+        only(IAMPORT, approval("unauthorized_after", "u401a", 58, Reversed, "books, answers 401")),
+    ),
+    (
+        Fault::Http404,
+        only(
+            IAMPORT,
+            approval("http_404", "h404", 59, Reversed, "books, answers 404 as for what does not exist"),
+        ),
+    ),
+    (
+        Fault::CancelledAtOnce,
+        only(
+            IAMPORT,
+            approval(
+                "cancelled_at_once",
+                "cancd",
+                61,
+                Reversed,
+                "books, voids by itself, answers that it is cancelled",
+            ),
+        ),
+    ),
+    (
+        Fault::OtherStatus,
+        only(
+            IAMPORT,
+            approval("other_status", "othst", 62, Reversed, "books, answers with a status that no list has"),
+        ),
+    ),
+    (
+        Fault::NoPayment,
+        only(
+            IAMPORT,
+            approval("no_payment", "nopay", 63, Reversed, "books, answers success without a payment"),
+        ),
+    ),
+    (
+        Fault::OtherCurrency,
+        only(IAMPORT, approval("other_currency", "usd", 64, Reversed, "books, answers success in dollars")),
+    ),
 ];
 
-pub(super) const RESCUES: [(Rescue, Row); 16] = [
+pub(super) const RESCUES: [(Rescue, Row); 23] = [
     (Rescue::Hang, rescue("rescue_hang", "hang", 1, Reversed, "does and answers nothing, a few times")),
     (
         Rescue::HangDone,
@@ -271,27 +377,24 @@ pub(super) const RESCUES: [(Rescue, Row); 16] = [
     ),
     (
         Rescue::ProvesNothing,
-        rescue("rescue_proves_nothing", "never", 5, NeedsOperator, "does nothing and answers 7777, for ever"),
+        rescue("rescue_proves_nothing", "never", 5, NeedsOperator, "does nothing and refuses, for ever"),
     ),
     (
         Rescue::CancelHangDone,
         rescue("cancel_hang_done", "chang", 6, Reversed, "cancels, but does not answer, a few times"),
     ),
-    (
-        Rescue::CancelRefused,
-        rescue("cancel_refused", "cref", 7, Reversed, "refuses cancels with 7777, a few times"),
-    ),
+    (Rescue::CancelRefused, rescue("cancel_refused", "cref", 7, Reversed, "refuses cancels, a few times")),
     (
         Rescue::CancelHang,
         only(
-            EASYTALK,
+            NOT_SIMPLE,
             rescue("cancel_hang", "cnone", 0, Reversed, "does and answers nothing to cancels, a few times"),
         ),
     ),
     (
         Rescue::CancelDuplicate,
         only(
-            EASYTALK,
+            NOT_SIMPLE,
             rescue(
                 "cancel_duplicate",
                 "cdup",
@@ -304,7 +407,7 @@ pub(super) const RESCUES: [(Rescue, Row); 16] = [
     (
         Rescue::CancelDuplicateBefore,
         only(
-            EASYTALK,
+            NOT_SIMPLE,
             rescue(
                 "cancel_duplicate_before",
                 "cdupb",
@@ -317,7 +420,7 @@ pub(super) const RESCUES: [(Rescue, Row); 16] = [
     (
         Rescue::QueryCancelled,
         only(
-            EASYTALK,
+            NOT_SIMPLE,
             rescue(
                 "query_cancelled",
                 "qcan",
@@ -330,7 +433,7 @@ pub(super) const RESCUES: [(Rescue, Row); 16] = [
     (
         Rescue::QueryForeign,
         only(
-            EASYTALK,
+            NOT_SIMPLE,
             rescue(
                 "query_foreign",
                 "qecho",
@@ -356,7 +459,7 @@ pub(super) const RESCUES: [(Rescue, Row); 16] = [
     (
         Rescue::QueryNeither,
         only(
-            EASYTALK,
+            NOT_SIMPLE,
             rescue(
                 "query_neither",
                 "qnone",
@@ -369,7 +472,7 @@ pub(super) const RESCUES: [(Rescue, Row); 16] = [
     (
         Rescue::QueryBroken,
         only(
-            EASYTALK,
+            NOT_SIMPLE,
             rescue(
                 "query_broken",
                 "qcut",
@@ -392,9 +495,85 @@ pub(super) const RESCUES: [(Rescue, Row); 16] = [
             ),
         ),
     ),
+    (
+        Rescue::CancelPartly,
+        only(
+            IAMPORT,
+            rescue("cancel_partly", "cpart", 0, Reversed, "cancels 10 won less than asked for, a few times"),
+        ),
+    ),
+    (
+        Rescue::QueryLags,
+        only(
+            IAMPORT,
+            rescue(
+                "query_lags",
+                "qlag",
+                0,
+                Reversed,
+                "look-ups find nothing yet, for as long as a late booking takes",
+            ),
+        ),
+    ),
+    (
+        Rescue::QueryReady,
+        only(
+            IAMPORT,
+            rescue("query_ready", "qrdy", 0, Reversed, "look-ups show the payment as ready, a few times"),
+        ),
+    ),
+    (
+        Rescue::QueryPartly,
+        only(
+            IAMPORT,
+            rescue(
+                "query_partly",
+                "qpart",
+                0,
+                Reversed,
+                "10 won were given back by somebody else: look-ups show a cancelled payment with the rest standing",
+            ),
+        ),
+    ),
+    (
+        Rescue::QueryPaged,
+        only(
+            IAMPORT,
+            rescue(
+                "query_paged",
+                "qpage",
+                0,
+                Reversed,
+                "the list shows a failed payment and has the paid one on its second page, a few times",
+            ),
+        ),
+    ),
+    (
+        Rescue::QueryHtml404,
+        only(
+            IAMPORT,
+            rescue("query_html_404", "q404", 0, Reversed, "look-ups answer 404 with HTML, a few times"),
+        ),
+    ),
+    (
+        Rescue::Unauthorized,
+        only(
+            IAMPORT,
+            rescue(
+                "rescue_unauthorized",
+                "u401",
+                0,
+                Reversed,
+                "answers 401 until a token was asked for again",
+            ),
+        ),
+    ),
 ];
 
-pub(super) const DOORS: [Row; 2] = [
+pub(super) const DOORS: [Row; 5] = [
     door("refuse", "a port that refuses connections: Van::refusing_addr"),
     door("tls", "no TLS where https is asked for: the VAN's own port"),
+    only(IAMPORT, door("token_down", "a key, `down`, whose tokens are asked for in vain: 503")),
+    only(IAMPORT, door("token_hang", "a key, `hang`, whose tokens are asked for in vain: no answer")),
+    only(IAMPORT, door("token_html", "a key, `html`, whose tokens are asked for in vain: 200 with HTML")),
 ];

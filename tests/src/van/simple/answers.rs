@@ -7,14 +7,17 @@ use crate::van::faults::Fault;
 use crate::van::fields::Message;
 use crate::van::http::{Answer, Reply};
 use crate::van::json::{Charset, Object, object};
+use crate::van::ledger::Books;
 
 const DIALECT: Dialect = Dialect {
     charset: Charset::Utf8,
     code: "respCd",
+    refusal: "\"8521\"",
     text: "respMsg",
     number: "mercTrxNo",
     terminal: ("tid", "T999999999"),
     name: "issFmNm",
+    inner: None,
 };
 
 impl Teller for Message {
@@ -26,7 +29,7 @@ impl Teller for Message {
         })
     }
 
-    fn booked(&self, fault: Fault, charge: &Charge) -> Answer {
+    fn booked(&self, _: &Books, fault: Fault, charge: &Charge) -> Answer {
         damage::answer(&DIALECT, fault, approved(self, charge))
     }
 }

@@ -64,13 +64,13 @@ pub(super) fn html(
     let forms: String = posts
         .iter()
         .map(|(press, fields)| {
-            let (id, label) = match press {
-                Press::Pay => ("pay", pay),
-                Press::Cancel => ("cancel", language.choose("취소", "Cancel")),
-                Press::Fail => ("fail", language.choose("인증 실패", "Fail")),
-                Press::Close => ("close", language.choose("닫기", "Close")),
+            let label = match press {
+                Press::Pay => pay,
+                Press::Cancel => language.choose("취소", "Cancel"),
+                Press::Fail => language.choose("인증 실패", "Fail"),
+                Press::Close => language.choose("닫기", "Close"),
             };
-            form(&window.return_url, charset, fields, id, label)
+            form(&window.return_url, charset, fields, press.id(), label)
         })
         .collect();
     format!(
