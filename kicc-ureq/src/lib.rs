@@ -5,8 +5,9 @@
 //! with what another process left behind. A caller gets an outcome, *still open until then*, or an error from
 //! before anything was sent; never a bare timeout.
 #![forbid(unsafe_code)]
-// The README's Rust is run as a test.
+// The Rust of README and docs is run as a test.
 #![cfg_attr(doctest, doc = include_str!("../../README.md"))]
+#![cfg_attr(doctest, doc = include_str!("../../docs/iamport.md"))]
 
 pub mod client;
 pub mod http;

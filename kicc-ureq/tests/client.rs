@@ -24,7 +24,9 @@ use kicc_testkit::{
 };
 use kicc_ureq::{
     Client, Error, Progress, Settled,
-    client::{Answer, Begun, BuildError, Builder, OpenReason, Question, Recovery, Signing, Terminal, Told},
+    client::{
+        Answer, Begun, BuildError, Builder, Keys, OpenReason, Question, Recovery, Signing, Terminal, Told,
+    },
     http::{Http, HttpSettings},
 };
 
@@ -78,7 +80,7 @@ fn terminal(id: &str) -> Terminal {
             service_id: ServiceId::new("SVC_SIMPLE").unwrap(),
             business_number: BusinessNumber::new("1234567890").unwrap(),
         }),
-        signing: Some(Signing {
+        keys: Keys::Signing(Signing {
             channel_id: ChannelId::new("CH_A1B2C3D4").unwrap(),
             signer: Arc::new(HmacSha256::new(&Secret::from_utf8("sandbox-secret-key"))),
         }),
@@ -349,12 +351,12 @@ fn r11_a_terminal_that_could_not_sell_is_refused() {
     };
     let id = "T123456789";
     assert_eq!(build(terminal(id)), None);
-    assert_eq!(build(Terminal { signing: None, ..terminal(id) }), Some(BuildError::NoSigning(id.into())));
+    assert_eq!(build(Terminal { keys: Keys::None, ..terminal(id) }), Some(BuildError::NoSigning(id.into())));
     let easytalk = Merchant::EasyTalk(kicc_proto::easytalk::Merchant {
         environment: Environment::new("test").unwrap(),
         van_terminal_id: VanTerminalId::new("T5102001").unwrap(),
     });
-    let without = Terminal { merchant: easytalk, signing: None };
+    let without = Terminal { merchant: easytalk, keys: Keys::None };
     assert_eq!(build(without), Some(BuildError::NoEasyTalkSettings));
 }
 

@@ -20,7 +20,7 @@ use kicc_testkit::{
 };
 use kicc_ureq::{
     Client, Progress,
-    client::Terminal,
+    client::{Keys, Terminal},
     http::{Http, HttpSettings},
 };
 
@@ -56,7 +56,7 @@ impl Shop {
         let http = Http::new(HttpSettings::new(van.base_url())).unwrap();
         let client = Client::builder(http, Arc::new(MemoryJournal::new()))
             .policy(policy)
-            .terminal(Terminal { merchant, signing: None })
+            .terminal(Terminal { merchant, keys: Keys::None })
             .build()
             .unwrap();
         Shop { van, client }

@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use kicc_hyper::{
     Client, Error, Progress,
-    client::{Clock, Schedule, Settled, Terminal, Told, Worker},
+    client::{Clock, Keys, Schedule, Settled, Terminal, Told, Worker},
     http::{CallLimits, Http, HttpSettings},
     journal::SqliteJournal,
 };
@@ -88,7 +88,7 @@ impl Shop {
         let accepting = books.clone();
         let client = Client::builder(http.clone(), journal)
             .policy(policy)
-            .terminal(Terminal { merchant: Merchant::EasyTalk(merchant.clone()), signing: None })
+            .terminal(Terminal { merchant: Merchant::EasyTalk(merchant.clone()), keys: Keys::None })
             .accept_step(move |question| {
                 let books = accepting.clone();
                 async move { books.accept(question).await }

@@ -151,18 +151,18 @@ impl Hand {
         let (verb, token, permit) = (transmit.verb(), transmit.token(), transmit.permit());
         let (key, is_rescue) = (transmit.key().clone(), transmit.is_rescue());
         let send_by = inner.clock.instant(permit.mono);
+        let guard = self.guard(transmit, |transmit, _| Step::Transmit(transmit));
         // A slot that does not come free in time lets the permission lapse, and the message is not sent.
-        let (transmit, _slot) = match verb {
-            Verb::Approve => (transmit, None),
-            _ => {
-                let guard = self.guard(transmit, |transmit, _| Step::Transmit(transmit));
-                let slot = timeout_at(send_by, inner.rescues.acquire()).await;
-                (guard.take(), slot.ok())
-            }
+        let _slot = match verb {
+            Verb::Approve => None,
+            _ => timeout_at(send_by, inner.rescues.acquire()).await.ok(),
         };
+        let access = inner.token(&self.terminal, send_by).await;
+        let transmit = guard.take();
+        let Ok(access) = access else { return transmit.no_token(inner.clock.now()) };
         let mut buffer = RequestBuffer::new();
         let nonce = Nonce(clock::random());
-        let credentials = self.terminal.credentials();
+        let credentials = self.terminal.credentials(access.as_ref());
         let (request, in_flight) = match transmit.encode(credentials, nonce, inner.clock.now(), &mut buffer) {
             Ok(encoded) => encoded,
             Err(step) => return step,
@@ -200,6 +200,9 @@ impl Hand {
         match exchange.result {
             Ok(reply) => {
                 debug!(number = %key.number, ?verb, status = reply.status, "answered");
+                if let (401, Some(access)) = (reply.status, &access) {
+                    inner.token_refused(&self.terminal, access);
+                }
                 in_flight.reply(reply.as_reply(), inner.clock.now())
             }
             Err(failure) => {

@@ -16,11 +16,13 @@ mod clock;
 mod counters;
 mod drive;
 mod hand;
+mod iamport;
 mod keeper;
 mod progress;
 mod recover;
 mod refund;
 mod shutdown;
+mod tokens;
 mod undecided;
 mod worker;
 
@@ -43,13 +45,16 @@ use tokio::{
 };
 use tracing::{Instrument as _, debug_span};
 
-pub use kicc_proto::client::{Answer, BuildError, End, Error, Open, OpenReason, Signing, Terminal, Told};
+pub use kicc_proto::client::{
+    Answer, BuildError, End, Error, Keys, Open, OpenReason, Signing, Terminal, Told,
+};
 
 pub use self::{
     accept::{AcceptStep, Question},
     background::OnDrop,
     clock::Clock,
     counters::Counts,
+    iamport::Verified,
     progress::{Progress, Settled},
     recover::{Backlog, Recovery, Report},
     shutdown::Left,
@@ -61,6 +66,7 @@ use self::{
     drive::{StandBy, Stop, Stopped},
     hand::{Hand, Hands},
     shutdown::State,
+    tokens::Purses,
 };
 use crate::http::{Connect, Exchange, Http, Limits, MaySend};
 
@@ -83,6 +89,7 @@ pub(crate) struct Inner {
     rescues: Semaphore,
     /// The same for records that recovery works on: those that wait hold none.
     recoveries: Semaphore,
+    purses: Purses,
     counters: Counters,
     state: watch::Sender<State>,
     hands: Hands,
@@ -171,6 +178,7 @@ impl Builder {
     /// [`BuildError`]; times that are unsafe against a real gateway are refused unless the base URL is loopback.
     pub fn build(self) -> Result<Client, BuildError> {
         let terminals = Terminals::new(self.terminals, &self.policy, self.transport.is_loopback())?;
+        let purses = Purses::new(&terminals);
         let slots = self.policy.rescues_in_flight as usize;
         Ok(Client {
             inner: Arc::new(Inner {
@@ -188,6 +196,7 @@ impl Builder {
                 clock: Clock::new(),
                 rescues: Semaphore::new(slots),
                 recoveries: Semaphore::new(slots),
+                purses,
                 counters: Counters::default(),
                 state: watch::Sender::new(State::Running),
                 hands: Hands::default(),

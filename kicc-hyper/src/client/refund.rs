@@ -39,7 +39,7 @@ impl Client {
         let inner = &self.inner;
         let simple = inner.terminals.iter().find_map(|terminal| match &terminal.merchant {
             Merchant::Simple(merchant) => Some((terminal, merchant)),
-            Merchant::EasyTalk(_) => None,
+            Merchant::EasyTalk(_) | Merchant::Iamport(_) => None,
         });
         let (terminal, merchant) = simple.ok_or(Error::NoTerminal)?;
         if inner.known(terminal, &original.number).await?.is_some() {

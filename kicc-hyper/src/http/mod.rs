@@ -1,4 +1,4 @@
-//! The async HTTP/1.1 transport, on hyper and rustls: one POST, one answer or the reason why there is none.
+//! The async HTTP/1.1 transport, on hyper and rustls: one request, one answer or the reason why there is none.
 //!
 //! # Never sent
 //!
@@ -196,7 +196,9 @@ impl<C: Connect> Http<C> {
         reuse: bool,
     ) -> hyper::http::Result<hyper::Request<Full<Bytes>>> {
         let Shared { base, .. } = &*self.0;
-        let mut message = hyper::Request::post([base.path(), request.path()].concat())
+        let mut message = hyper::Request::builder()
+            .method(request.method().as_str())
+            .uri([base.path(), request.path()].concat())
             .header(HOST, base.authority())
             .header(USER_AGENT, concat!("kicc/", env!("CARGO_PKG_VERSION")));
         for (name, value) in request.headers() {

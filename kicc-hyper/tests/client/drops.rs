@@ -11,11 +11,12 @@ use std::{
 
 use kicc_hyper::{
     Client, Error, Progress,
-    client::{Begun, OnDrop, Recovery},
+    client::{Begun, OnDrop, Recovery, Verified},
 };
 use kicc_proto::{
+    iamport::{ImpUid, WindowPayment, calls},
     product::{Order as _, Product},
-    values::TransactionNumber,
+    values::{Amount, Parts, TransactionNumber, Won},
 };
 use kicc_testkit::{
     client_kit::{Order, faults, number},
@@ -143,6 +144,9 @@ async fn drop_everywhere(
         |policy| {
             // So short that good sales are given up, too.
             (policy.answer_timeout.0, policy.quiet_period.0) = (400, 900);
+            if let Some(iamport) = &mut policy.products.iamport {
+                (iamport.answer_timeout.0, iamport.quiet_period.0) = (400, 900);
+            }
             (policy.rescue_attempts, policy.rescues_in_flight) = (12, 64);
         },
         |builder| shop.books.accept_step(builder.on_drop(on_drop)),
@@ -171,7 +175,7 @@ async fn drop_everywhere(
     );
 }
 
-/// The plans of both products: a few, or all of them.
+/// The plans of all products: a few, or all of them.
 fn plans() -> Vec<(Product, Plan, &'static str)> {
     let few = [
         Fault::Ok,
@@ -190,7 +194,7 @@ fn plans() -> Vec<(Product, Plan, &'static str)> {
         (long() || a_few) && faulty.end != End::NeedsOperator
     };
     let of = |product| faults::orders(product).into_iter().filter(is_chosen).collect::<Vec<_>>();
-    let all = of(Product::Simple).into_iter().chain(of(Product::EasyTalk));
+    let all = Product::ALL.into_iter().flat_map(of);
     all.map(|faulty| {
         let mark = if faulty.number.contains("-N") { "N" } else { "" };
         (faulty.product, faulty.plan, mark)
@@ -284,6 +288,53 @@ async fn r16_r17_refund_dropped_at_every_poll_is_done_once_or_not() {
     }
 }
 
+/// R17, R8: `verify` dropped at every poll: what was paid in the window is not lost, whether it was recorded by then or
+/// not, and whoever verifies it again is told the same.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn r17_verify_dropped_at_every_poll_loses_no_payment() {
+    for on_drop in [OnDrop::Finish, OnDrop::Leave] {
+        let shop = Shop::new();
+        let client = shop.client(|builder| shop.books.accept_step(builder.on_drop(on_drop))).await;
+        let mut calls = JoinSet::new();
+        for polls in 0..40 {
+            let text = format!("ORD-{polls:04}");
+            let payment = paid_in_window(&shop, &text);
+            let (client, books) = (client.clone(), shop.books.clone());
+            calls.spawn(async move {
+                match polled(client.verify(&payment), polls).await {
+                    Ok(Ok(Verified::Recorded(progress))) => books.note(&settled(progress).await),
+                    Ok(other) => panic!("{text}: {other:?}"),
+                    Err(_) => {}
+                }
+                (text, payment)
+            });
+        }
+        let payments = calls.join_all().await;
+        let worker = client.start_worker(often(), shop.books.tell());
+        shop.all_told().await;
+        worker.stop().await;
+        for (text, payment) in &payments {
+            let Verified::Recorded(progress) = client.verify(payment).await.unwrap() else {
+                panic!("{text}")
+            };
+            let end = settled(progress).await;
+            assert_eq!(end.outcome().unwrap().name(), "approved", "{on_drop:?} {text}");
+            shop.books.note(&end);
+        }
+        assert!(client.counts().dropped > 0);
+        shop.agree(&payments.into_iter().map(|(text, _)| text).collect::<Vec<_>>()).await;
+    }
+}
+
+fn paid_in_window(shop: &Shop, text: &str) -> WindowPayment {
+    window_payment(text, &shop.van.pay_in_window(text, PRICE))
+}
+
+fn window_payment(text: &str, imp_uid: &str) -> WindowPayment {
+    let amount = Amount::new(Won(PRICE), Parts::default()).unwrap();
+    WindowPayment::new(number(text), ImpUid::new(imp_uid).unwrap(), amount).unwrap()
+}
+
 /// R17, R20: `wait` and `recover` dropped at every poll: whatever they had taken over is theirs no longer, also for
 /// another process, and all of it comes to its end.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -352,6 +403,8 @@ fn the_futures_are_send() {
             if let Ok(Begun::Undecided(undecided)) = client.begin(&order("ORD-2")).await {
                 let _ = undecided.accept().await;
             }
+            let _ = client.verify(&window_payment("ORD-1", "imp_1")).await;
+            let _ = client.call(&calls::prepared(&number("ORD-1"))).await;
             let _ = client.refund(&number("ORD-1")).await;
             let _ = client.wait(&number("ORD-1"), None).await;
             let _ = client.recover(Recovery::default(), Books::default().tell()).await;

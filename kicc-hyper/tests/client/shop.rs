@@ -19,7 +19,7 @@ use kicc_proto::{
     time::{Millis, UnixMillis},
 };
 use kicc_testkit::{
-    client_kit::{self, Order, easytalk_terminal, simple_terminal},
+    client_kit::{self, Order, easytalk_terminal, iamport_terminal, simple_terminal},
     memory::MemoryJournal,
     van::{BookEntry, Charged, Disagreement, Van, VanConfig},
 };
@@ -117,7 +117,8 @@ impl Shop {
         let http =
             Http::with_connector(HttpSettings::new(self.van.base_url()), self.connections.clone()).unwrap();
         let builder = Client::builder(http, journal).policy(policy);
-        with(builder.terminal(simple_terminal("T123456789")).terminal(easytalk_terminal())).build().unwrap()
+        let terminals = [simple_terminal("T123456789"), easytalk_terminal(), iamport_terminal()];
+        with(terminals.into_iter().fold(builder, Builder::terminal)).build().unwrap()
     }
 
     pub fn approvals(&self, number: &str) -> u32 {

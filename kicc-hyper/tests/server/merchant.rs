@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kicc_hyper::Client;
-use kicc_hyper::client::{Error, Progress, Signing, Terminal};
+use kicc_hyper::client::{Error, Keys, Progress, Signing, Terminal};
 use kicc_proto::{
     easytalk,
     flow::Policy,
@@ -32,8 +32,8 @@ pub fn terminals() -> [Terminal; 2] {
     };
     let signing = Signing { channel_id: ChannelId::new("CH_A1B2C3D4").unwrap(), signer: Arc::new(signer) };
     [
-        Terminal { merchant: Merchant::EasyTalk(easytalk), signing: None },
-        Terminal { merchant: Merchant::Simple(simple), signing: Some(signing) },
+        Terminal { merchant: Merchant::EasyTalk(easytalk), keys: Keys::None },
+        Terminal { merchant: Merchant::Simple(simple), keys: Keys::Signing(signing) },
     ]
 }
 

@@ -95,7 +95,8 @@ impl Inner {
         let send_by = self.clock.instant(permit.mono);
         // A slot that does not come free in time lets the permission lapse, and the message is not sent.
         let _slot = (verb != Verb::Approve).then(|| self.rescues.take(send_by));
-        let credentials = terminal.credentials();
+        let Ok(access) = self.token(terminal, send_by) else { return transmit.no_token(self.clock.now()) };
+        let credentials = terminal.credentials(access.as_ref());
         let mut buffer = RequestBuffer::new();
         let nonce = Nonce(clock::random());
         let encoded = transmit.encode(credentials, nonce, self.clock.now(), &mut buffer);
@@ -113,7 +114,7 @@ impl Inner {
             answer_within: std::time::Duration::from_millis(in_flight.answer_within().0),
             money: matches!(verb, Verb::Approve | Verb::Cancel),
         };
-        event!(DEBUG, number = %key.number, verb = ?verb, "posting");
+        event!(DEBUG, number = %key.number, verb = ?verb, "sending");
         let exchange = self.http.exchange(&request, limits, may_send);
         if let Some(at) = exchange.written_at {
             in_flight.written(self.clock.at(at));
@@ -121,6 +122,9 @@ impl Inner {
         match exchange.result {
             Ok(reply) => {
                 event!(DEBUG, number = %key.number, verb = ?verb, status = reply.status, "answered");
+                if let (401, Some(access)) = (reply.status, &access) {
+                    self.token_refused(terminal, access);
+                }
                 in_flight.reply(reply.as_reply(), self.clock.now())
             }
             Err(failure) => {

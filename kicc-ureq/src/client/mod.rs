@@ -4,11 +4,13 @@ mod accept;
 mod clock;
 mod drive;
 mod hands;
+mod iamport;
 mod keeper;
 mod limit;
 mod progress;
 mod recover;
 mod refund;
+mod tokens;
 mod trace;
 
 use std::{
@@ -28,13 +30,14 @@ use kicc_proto::{
 };
 
 pub use kicc_proto::client::{
-    Answer, BuildError, End, Error, Open, OpenReason, Question, Signing, Terminal, Told,
+    Answer, BuildError, End, Error, Keys, Open, OpenReason, Question, Signing, Terminal, Told,
 };
 
 pub use self::{
     accept::AcceptStep,
     clock::Clock,
     drive::{Begun, Undecided},
+    iamport::Verified,
     progress::{Progress, Settled},
     recover::{Recovery, Report},
 };
@@ -43,6 +46,7 @@ use self::{
     hands::Hands,
     keeper::Keeper,
     limit::Slots,
+    tokens::Purses,
 };
 use crate::http::Http;
 
@@ -61,6 +65,7 @@ pub(crate) struct Inner {
     patience: Option<Duration>,
     clock: Clock,
     rescues: Slots,
+    purses: Purses,
     keeper: Keeper,
     hands: Hands,
     stopping: AtomicBool,
@@ -114,6 +119,7 @@ impl Builder {
     /// [`BuildError`]; times that are unsafe against a real gateway are refused unless the base URL is loopback.
     pub fn build(self) -> Result<Client, BuildError> {
         let terminals = Terminals::new(self.terminals, &self.policy, self.http.is_loopback())?;
+        let purses = Purses::new(&terminals);
         let slots = Slots::new(self.policy.rescues_in_flight);
         let clock = Clock::new();
         let keeper = Keeper::new(Arc::clone(&self.journal), clock, self.policy.lease);
@@ -131,6 +137,7 @@ impl Builder {
                 patience: self.patience,
                 clock,
                 rescues: slots,
+                purses,
                 keeper,
                 hands: Hands::default(),
                 stopping: AtomicBool::new(false),

@@ -1,4 +1,4 @@
-//! The blocking HTTP/1.1 transport, on ureq and rustls: one POST, one answer or the reason why there is none.
+//! The blocking HTTP/1.1 transport, on ureq and rustls: one request, one answer or the reason why there is none.
 //!
 //! # Never sent
 //!
@@ -22,6 +22,12 @@
 //!
 //! Give-up drops the socket; one that carries a money-moving request was set to reset on close before it was
 //! connected, so that the kernel discards what the peer has not got (R13a).
+//!
+//! # What ureq says of it
+//!
+//! ureq writes to the crate `log`: at DEBUG the address of each request, which for i'mport's look-up of a billing key has
+//! the customer's name for it, and at TRACE (target `ureq_proto`) every header and answer byte by byte, i'mport's token
+//! among them. Keep that target at DEBUG (R23).
 //!
 //! # What ureq is kept from doing
 //!
@@ -53,7 +59,7 @@ use kicc_proto::wire::{
 };
 use ureq::config::Config;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
-use ureq::{Agent, http};
+use ureq::{Agent, AsSendBody, http};
 
 pub use kicc_proto::wire::exchange::OwnedReply;
 pub use kicc_proto::wire::message::{CallError, CallLimits};
@@ -135,30 +141,24 @@ impl Http {
     /// `answer_within`. Nothing is ever sent a second time.
     #[must_use]
     pub fn exchange(&self, request: &Request<'_>, limits: Limits, may_send: MaySend) -> Exchange {
-        self.post(request.path(), request.headers(), request.body(), limits, may_send)
-    }
-
-    fn post<'h>(
-        &self,
-        path: &str,
-        headers: impl Iterator<Item = (&'static str, &'h str)>,
-        body: &[u8],
-        limits: Limits,
-        may_send: MaySend,
-    ) -> Exchange {
         let keep = self.0.settings.reuses(limits.money);
-        let mut request = http::Request::post(format!("{}{path}", self.0.base.as_str()));
-        for (name, value) in headers {
-            request = request.header(name, value);
+        let mut message = http::Request::builder().method(request.method().as_str()).uri(format!(
+            "{}{}",
+            self.0.base.as_str(),
+            request.path()
+        ));
+        for (name, value) in request.headers() {
+            message = message.header(name, value);
         }
         if !keep {
-            request = request.header("connection", "close");
+            message = message.header("connection", "close");
         }
         let line = self.line(limits, may_send);
-        let outcome = request
-            .body(body)
-            .map_err(|error| Stop::Failed(error.into()))
-            .and_then(|request| run(&line.agent, request, self.0.settings.body_limit));
+        let body_limit = self.0.settings.body_limit;
+        let outcome = match request.method().has_body() {
+            true => run(&line.agent, message.body(request.body()), body_limit),
+            false => run(&line.agent, message.body(()), body_limit),
+        };
         let exchange = line.call.conclude(outcome);
         if keep && exchange.result.is_ok() {
             self.kept().push(Kept { line, since: Instant::now() });
@@ -203,7 +203,12 @@ impl std::fmt::Debug for Http {
     }
 }
 
-fn run(agent: &Agent, request: http::Request<&[u8]>, body_limit: usize) -> Result<OwnedReply, Stop> {
+fn run(
+    agent: &Agent,
+    request: http::Result<http::Request<impl AsSendBody>>,
+    body_limit: usize,
+) -> Result<OwnedReply, Stop> {
+    let request = request.map_err(|error| Stop::Failed(error.into()))?;
     let response = agent.run(request).map_err(Stop::Failed)?;
     let headers = response.headers();
     let all = |name| headers.get_all(name).iter().map(http::HeaderValue::as_bytes);
