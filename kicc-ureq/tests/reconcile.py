@@ -16,16 +16,18 @@ import urllib.request
 import zlib
 from collections import Counter
 
-PRODUCTS = ["simple", "easytalk"]
+PRODUCTS = ["simple", "easytalk", "iamport"]
 
 
 def read_ledger(url):
-    """What stands at the VAN: (terminal, number) -> list of won, one for each charge that is not voided."""
+    """What stands at the VAN: (terminal, number) -> list of won, one for each charge that is not voided; less what was
+    given back of it."""
     with urllib.request.urlopen(url, timeout=30) as reply:
         ledger = json.load(reply)
     standing = {}
     for entry in ledger["entries"]:
-        charges = [charge["amount"] for charge in entry["charges"] if charge["voided"] is None]
+        standing_charges = [charge for charge in entry["charges"] if charge["voided"] is None]
+        charges = [charge["amount"] - charge["refunded"] for charge in standing_charges]
         standing[entry["terminal"], entry["number"]] = charges
     return standing, ledger["violations"]
 

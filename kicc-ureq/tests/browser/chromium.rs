@@ -23,8 +23,19 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// A phone of this width, whose owner reads Korean.
+    /// Of this width, touched, and its owner reads Korean. Pages take it for a computer's.
     pub fn start(width: u32) -> Self {
+        Self::emulating(&json!({ "deviceMetrics": metrics(width) }))
+    }
+
+    /// A phone that says so.
+    pub fn phone() -> Self {
+        let name =
+            "Mozilla/5.0 (Linux; Android 14; Pixel 8) AppleWebKit/537.36 Chrome/120.0 Mobile Safari/537.36";
+        Self::emulating(&json!({ "deviceMetrics": metrics(PHONE), "userAgent": name }))
+    }
+
+    fn emulating(device: &Value) -> Self {
         let driver = Driver::start();
         let profile = tempfile::tempdir().unwrap();
         let agent = Agent::config_builder()
@@ -40,11 +51,12 @@ impl Browser {
                 "--disable-component-update", "--accept-lang=ko",
                 format!("--user-data-dir={}", profile.path().display()),
             ],
-            "mobileEmulation": {
-                "deviceMetrics": {"width": width, "height": 844, "pixelRatio": 2, "mobile": true, "touch": true},
-            },
+            "mobileEmulation": device,
         });
-        let wanted = json!({"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}});
+        // What a script brings in is waited for.
+        let timeouts = json!({"implicit": 10_000});
+        let wanted =
+            json!({"capabilities": {"alwaysMatch": {"goog:chromeOptions": options, "timeouts": timeouts}}});
         let sessions = format!("http://127.0.0.1:{}/session", driver.port);
         let made = ask(&agent, "POST", &sessions, &wanted);
         let id = made["sessionId"].as_str().expect("a session has an id");
@@ -58,10 +70,25 @@ impl Browser {
 
     /// Touches the element, as a person would, and waits for the page that follows.
     pub fn click(&self, selector: &str) {
-        let found = self.post("element", &json!({"using": "css selector", "value": selector}));
+        let found = self.find(selector);
         let id = found.as_object().and_then(|element| element.values().next()?.as_str());
         let id = id.unwrap_or_else(|| panic!("no {selector}: {found}"));
         self.post(&format!("element/{id}/click"), &json!({}));
+    }
+
+    /// Goes on inside a frame of the page.
+    pub fn enter(&self, selector: &str) {
+        let frame = self.find(selector);
+        self.post("frame", &json!({ "id": frame }));
+    }
+
+    /// Goes on in the page itself.
+    pub fn leave(&self) {
+        self.post("frame", &json!({ "id": null }));
+    }
+
+    fn find(&self, selector: &str) -> Value {
+        self.post("element", &json!({"using": "css selector", "value": selector}))
     }
 
     /// Runs a script in the page; what it returns.
@@ -79,6 +106,10 @@ impl Drop for Browser {
     fn drop(&mut self) {
         let _ = self.agent.delete(&self.session).call();
     }
+}
+
+fn metrics(width: u32) -> Value {
+    json!({"width": width, "height": 844, "pixelRatio": 2, "mobile": true, "touch": true})
 }
 
 fn ask(agent: &Agent, method: &str, url: &str, body: &Value) -> Value {

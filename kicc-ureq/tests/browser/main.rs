@@ -1,10 +1,12 @@
 //! From an order to a settled payment in a real browser: register, open the window in headless Chromium, press a
-//! button, take the post at a local `returnUrl`, approve. For both products.
+//! button, take the post at a local `returnUrl`, approve. i'mport's window is opened by the shop's own page, and what it
+//! says is verified by the command.
 //!
 //! It needs `chromium` and `chromedriver`. Where they are not there the tests are reported as ignored; with
 //! `KICC_NO_SKIP=1` they fail.
 
 mod chromium;
+mod iamport;
 mod return_url;
 mod sale;
 mod shop;
@@ -49,6 +51,11 @@ fn main() -> ExitCode {
         trial("easytalk::the_window_fits_a_phone_in_both_languages", phone::<EasyTalk>),
         trial("simple::the_window_fits_a_phone_in_both_languages", phone::<Simple>),
         trial("simple::a_customer_is_registered", user),
+        trial("iamport::a_payment_told_by_the_callback_is_verified", iamport::callback),
+        trial("iamport::a_payment_told_by_a_phones_redirect_is_verified", iamport::redirect),
+        trial("iamport::r8_a_page_that_changed_the_amount_is_cancelled", iamport::changed),
+        trial("iamport::a_window_that_was_not_paid_leaves_no_record", iamport::not_paid),
+        trial("iamport::a_billing_key_is_issued_and_charged", iamport::key),
     ];
     libtest_mimic::run(&arguments, trials).exit_code()
 }

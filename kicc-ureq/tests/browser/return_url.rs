@@ -1,9 +1,12 @@
-//! The shop's `returnUrl`: takes what the customer's browser posts.
+//! The shop in the customer's browser: its `returnUrl`, which takes what comes back from a window, and a page of its own.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{Ipv4Addr, TcpListener, TcpStream},
-    sync::mpsc::{Receiver, Sender, channel},
+    sync::{
+        Arc, Mutex,
+        mpsc::{Receiver, Sender, channel},
+    },
     thread,
     time::Duration,
 };
@@ -13,11 +16,15 @@ use kicc_proto::wire::post::Post;
 /// A listener on this machine. It lives as long as the test's process.
 pub struct ReturnUrl {
     pub address: String,
+    /// Where the shop's page is, and posts what its scripts are told to `/return?shop=1`.
+    pub page_address: String,
+    page: Arc<Mutex<String>>,
     arrived: Receiver<Arrived>,
 }
 
-/// A post as it came in.
+/// What came in: a post, or by a redirect.
 pub struct Arrived {
+    pub query: String,
     content_type: Option<String>,
     body: Vec<u8>,
 }
@@ -31,25 +38,33 @@ impl Arrived {
 impl ReturnUrl {
     pub fn listen() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let address = format!("http://{}/return?shop=1", listener.local_addr().unwrap());
+        let here = format!("http://{}", listener.local_addr().unwrap());
+        let (address, page_address) = (format!("{here}/return?shop=1"), format!("{here}/page"));
+        let page = Arc::new(Mutex::new("<!DOCTYPE html><title>Thank you</title>".to_owned()));
+        let shown = Arc::clone(&page);
         let (sender, arrived) = channel();
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let sender = sender.clone();
+                let (sender, shown) = (sender.clone(), Arc::clone(&shown));
                 // A browser also opens connections on which it then says nothing.
-                thread::spawn(move || serve(stream, &sender));
+                thread::spawn(move || serve(stream, &sender, &shown));
             }
         });
-        ReturnUrl { address, arrived }
+        ReturnUrl { address, page_address, page, arrived }
     }
 
-    /// The next post.
+    /// Every answer from now on.
+    pub fn show(&self, html: String) {
+        *self.page.lock().unwrap() = html;
+    }
+
+    /// What comes next.
     pub fn next(&self) -> Arrived {
         self.arrived.recv_timeout(Duration::from_secs(20)).expect("a post")
     }
 }
 
-fn serve(stream: TcpStream, arrived: &Sender<Arrived>) -> Option<()> {
+fn serve(stream: TcpStream, arrived: &Sender<Arrived>, page: &Mutex<String>) -> Option<()> {
     let mut lines = BufReader::new(&stream);
     let mut next = || {
         let mut line = String::new();
@@ -66,10 +81,14 @@ fn serve(stream: TcpStream, arrived: &Sender<Arrived>) -> Option<()> {
     };
     let mut body = vec![0; header("content-length").map_or(0, |length| length.parse().unwrap())];
     lines.read_exact(&mut body).ok()?;
-    if first == "POST /return?shop=1 HTTP/1.1" {
-        arrived.send(Arrived { content_type: header("content-type"), body }).ok()?;
+    let target = first.split(' ').nth(1)?;
+    if let Some((path, query)) = target.split_once('?')
+        && path == "/return"
+    {
+        arrived.send(Arrived { query: query.into(), content_type: header("content-type"), body }).ok()?;
     }
-    let page = "<!DOCTYPE html><title>Thank you</title>";
-    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\ncontent-length";
+    let page = page.lock().unwrap().clone();
+    let head =
+        "HTTP/1.1 200 OK\r\ncontent-type: text/html; charset=utf-8\r\nconnection: close\r\ncontent-length";
     write!(&stream, "{head}: {}\r\n\r\n{page}", page.len()).ok()
 }

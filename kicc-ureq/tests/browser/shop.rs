@@ -15,7 +15,7 @@ use kicc_testkit::{
 };
 use kicc_ureq::{
     Client, Progress,
-    client::{Signing, Terminal},
+    client::{Keys, Signing, Terminal},
     http::{Http, HttpSettings},
 };
 
@@ -42,8 +42,8 @@ impl Shop {
         policy.products.easytalk = Some(easytalk::Settings::without_status_query());
         let client = Client::builder(http.clone(), Arc::new(MemoryJournal::new()))
             .policy(policy)
-            .terminal(Terminal { merchant: Merchant::EasyTalk(sale::easytalk()), signing: None })
-            .terminal(Terminal { merchant: Merchant::Simple(sale::simple()), signing: Some(signing()) })
+            .terminal(Terminal { merchant: Merchant::EasyTalk(sale::easytalk()), keys: Keys::None })
+            .terminal(Terminal { merchant: Merchant::Simple(sale::simple()), keys: Keys::Signing(signing()) })
             .build()
             .unwrap();
         Shop { van, http, client, return_url: return_url::ReturnUrl::listen() }

@@ -1,4 +1,4 @@
-//! Both products side by side in one configuration and one journal.
+//! Products side by side in one configuration and one journal.
 
 use std::fs;
 

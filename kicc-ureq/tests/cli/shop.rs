@@ -1,4 +1,4 @@
-//! A shop with a configuration for both products, a journal and a VAN; and runs of the command in it.
+//! A shop with a configuration for all products, a journal and a VAN; and runs of the command in it.
 
 use std::{
     fs,
@@ -8,12 +8,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kicc_testkit::van::{Van, VanConfig};
+use kicc_testkit::van::{IamportSettings, Van, VanConfig};
 use serde_json::Value;
 use tempfile::TempDir;
 
 pub const SECRET: &str = "SECRET_THAT_NOBODY_SEES";
 pub const TOKEN: &str = "TOKEN_THAT_NOBODY_SEES";
+const IMP_KEY: &str = "IMP_KEY_THAT_NOBODY_SEES";
+const IMP_SECRET: &str = "IMP_SECRET_THAT_NOBODY_SEES";
+/// A name of a billing key.
+pub const CUSTOMER: &str = "customer-that-nobody-sees";
 
 pub struct Shop {
     pub van: Van,
@@ -27,9 +31,15 @@ impl Shop {
 
     /// `policy`: further lines of that section.
     pub fn with(policy: &str) -> Shop {
+        let iamport = IamportSettings {
+            imp_key: IMP_KEY.into(),
+            imp_secret: IMP_SECRET.into(),
+            ..IamportSettings::default()
+        };
         let van = Van::start(VanConfig {
             late: Duration::from_millis(100),
             secret_key: SECRET.into(),
+            iamport,
             ..VanConfig::default()
         })
         .unwrap();
@@ -45,6 +55,14 @@ channel_id = "CH_A1B2C3D4"
 van_terminal_id = "T5102001"
 [secrets]
 secret_key = {{ env = "KICC_SECRET_KEY" }}
+imp_key = {{ env = "KICC_IMP_KEY" }}
+imp_secret = {{ env = "KICC_IMP_SECRET" }}
+[iamport]
+store = "imp12345678"
+channel = "test"
+sees_sandbox = true
+answer_timeout = "400ms"
+quiet_period = "400ms"
 [policy]
 answer_timeout = "400ms"
 quiet_period = "400ms"
@@ -73,7 +91,10 @@ duplicate_codes = ["7011"]
 
     pub fn command(&self, words: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kicc"));
-        command.args(words.split_whitespace()).current_dir(self.folder.path()).env("KICC_SECRET_KEY", SECRET);
+        command.args(words.split_whitespace()).current_dir(self.folder.path());
+        let secrets =
+            [("KICC_SECRET_KEY", SECRET), ("KICC_IMP_KEY", IMP_KEY), ("KICC_IMP_SECRET", IMP_SECRET)];
+        command.envs(secrets);
         command
     }
 
@@ -105,7 +126,7 @@ pub struct Ran {
 impl Ran {
     pub fn new(output: Output) -> Ran {
         let [out, err] = [output.stdout, output.stderr].map(|text| String::from_utf8(text).unwrap());
-        for secret in [SECRET, TOKEN] {
+        for secret in [SECRET, TOKEN, IMP_KEY, IMP_SECRET, CUSTOMER] {
             assert!(!out.contains(secret) && !err.contains(secret), "a secret was printed:\n{out}\n{err}");
         }
         Ran { code: output.status.code(), out, err }

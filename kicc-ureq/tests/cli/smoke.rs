@@ -226,6 +226,6 @@ fn the_sandbox_serves_the_merchant_of_a_configuration() {
 #[test]
 fn a_small_storm_agrees() {
     let shop = Shop::new();
-    let ran = shop.kicc("storm --orders 16 --scale 60").ends(0);
+    let ran = shop.kicc("storm --orders 16 --scale 20").ends(0);
     assert!(ran.out.contains("0 lost, 0 doubled, 0 for a person"), "{}", ran.out);
 }

@@ -1,4 +1,4 @@
-//! Both products side by side: one configuration, one journal, the same numbers, and one `kicc recover` for all.
+//! All products side by side: one configuration, one journal, the same numbers, and one `kicc recover` for all.
 
 use std::thread;
 
@@ -15,7 +15,7 @@ use crate::{
 
 pub fn trials() -> Vec<Trial> {
     vec![
-        trial("both::r3_the_same_numbers_in_both_products_are_two_orders_each", the_same_numbers),
+        trial("both::r3_the_same_numbers_in_all_products_are_an_order_each", the_same_numbers),
         trial("both::r20_killed_and_brought_to_their_end_by_one_recovery", killed),
     ]
 }
@@ -42,12 +42,12 @@ fn the_same_numbers() {
     let shops = PRODUCTS.map(|product| simple.with(product));
     let numbers = [reversed(), others(50)].concat();
     let pays = shops.each_ref().map(|shop| shop.start_pay(&shop.orders(&numbers), numbers.len()));
-    let runs: [Run; 2] = pays.map(|pay| pay.wait().ended_with(&[12]));
+    let runs: [Run; PRODUCTS.len()] = pays.map(|pay| pay.wait().ended_with(&[12]));
     for (shop, run) in shops.iter().zip(&runs) {
-        assert!(run.lines.iter().all(|line| !line.repeat), "known from the other product: {run:#?}");
+        assert!(run.lines.iter().all(|line| !line.repeat), "known from another product: {run:#?}");
         assert_eq!(books::agree(shop, &numbers, &run.lines), 0);
     }
-    assert_eq!(simple.van.counts().approvals, 2 * numbers.len() as u64);
+    assert_eq!(simple.van.counts().approvals, (PRODUCTS.len() * numbers.len()) as u64);
     let before = simple.van.counts();
     let nothing = simple.recover(&[]).ended_with(&[0]);
     assert_eq!((nothing.lines, simple.van.counts()), (Vec::new(), before), "something was left");
@@ -55,9 +55,10 @@ fn the_same_numbers() {
 
 fn killed() {
     let rounds = if long() { 40 } else { 4 };
-    kill::until_met("kills of both", rounds, &["simple reversing", "easytalk reversing"], |which, random| {
+    let met = ["simple reversing", "easytalk reversing", "iamport reversing"];
+    kill::until_met("kills of all products", rounds, &met, |which, random| {
         let stages = killed_and_recovered(random);
-        eprintln!("both: kill {which}: {stages:?}");
+        eprintln!("all products: kill {which}: {stages:?}");
         kill::each_once(stages)
     });
 }

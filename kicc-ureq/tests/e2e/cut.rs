@@ -42,7 +42,8 @@ pub fn every_byte(product: Product) {
 fn answer_length(product: Product, number: &str) -> (usize, usize) {
     let van = Van::start(CALM.van()).unwrap();
     let mut socket = TcpStream::connect(van.addr()).unwrap();
-    socket.write_all(&message::approval_bytes(product, number, "van")).unwrap();
+    let token = message::token(&van);
+    socket.write_all(&message::approval_bytes(product, number, "van", &token)).unwrap();
     let mut answer = Vec::new();
     socket.read_to_end(&mut answer).unwrap();
     let head = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("a head") + 4;

@@ -1,4 +1,4 @@
-//! An HTTP proxy that keeps its first clients waiting, so that they stand between their record and their first byte.
+//! An HTTP proxy that keeps some clients waiting, so that they stand between their record and their first byte.
 
 use std::{
     io::{self, Read, Write},
@@ -14,7 +14,9 @@ pub struct Gate {
 
 #[derive(Default)]
 struct State {
-    /// How many are kept waiting; those who come later are not.
+    /// How many come through first.
+    to_pass: usize,
+    /// How many are kept waiting after them; those who come later are not.
     to_wait: usize,
     arrived: usize,
     let_through: usize,
@@ -22,11 +24,11 @@ struct State {
 }
 
 impl Gate {
-    /// Its first `to_wait` clients wait until it is opened.
-    pub fn new(gateway: SocketAddr, to_wait: usize) -> Self {
+    /// After `to_pass` clients the next `to_wait` wait until it is opened.
+    pub fn new(gateway: SocketAddr, to_pass: usize, to_wait: usize) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let addr = listener.local_addr().unwrap();
-        let state = Arc::new((Mutex::new(State { to_wait, ..State::default() }), Condvar::new()));
+        let state = Arc::new((Mutex::new(State { to_pass, to_wait, ..State::default() }), Condvar::new()));
         let serving = Arc::clone(&state);
         thread::spawn(move || {
             for client in listener.incoming() {
@@ -43,7 +45,11 @@ impl Gate {
 
     pub fn wait_until_all_wait(&self) {
         let (state, changed) = &*self.state;
-        drop(changed.wait_while(state.lock().unwrap(), |state| state.arrived < state.to_wait).unwrap());
+        drop(
+            changed
+                .wait_while(state.lock().unwrap(), |state| state.arrived < state.to_pass + state.to_wait)
+                .unwrap(),
+        );
     }
 
     pub fn open(&self) {
@@ -76,7 +82,7 @@ fn connect(
     let mut seen = state.lock().unwrap();
     seen.arrived += 1;
     changed.notify_all();
-    if seen.arrived <= seen.to_wait {
+    if (1..=seen.to_wait).contains(&seen.arrived.saturating_sub(seen.to_pass)) {
         seen = changed.wait_while(seen, |state| !state.open).unwrap();
         seen.let_through += 1;
     }

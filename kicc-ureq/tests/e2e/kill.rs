@@ -117,7 +117,7 @@ pub fn recovered(shop: &Shop, random: &mut Random, codes: &[i32]) -> Vec<Line> {
 
 /// Orders whose faults dwell in each of the stages, in random order.
 fn load(product: Product, random: &mut Random) -> Vec<String> {
-    const BOTH: [&str; 9] = [
+    const ALL: [&str; 9] = [
         "hang_before",
         "hang_after+rescue_hang",
         "late_after_give_up+rescue_5xx",
@@ -135,8 +135,11 @@ fn load(product: Product, random: &mut Random) -> Vec<String> {
         Product::EasyTalk => {
             ["reset_after+cancel_duplicate_before", "duplicate+query_both", "amount_differs+cancel_hang"]
         }
+        Product::Iamport => {
+            ["reset_after+cancel_partly", "paid_twice+rescue_hang", "amount_differs+cancel_hang"]
+        }
     };
-    let plans = BOTH.into_iter().chain(own).zip(1..);
+    let plans = ALL.into_iter().chain(own).zip(1..);
     let plans = plans.map(|(plan, serial)| plan.parse::<Plan>().unwrap().number(serial));
     let accept =
         ["Xok-S0020", "Xok-S0021", "Xok_chang-N022", "Xok_cref-N0023", "Xok_hang-N0024", "Xok-N0025"];

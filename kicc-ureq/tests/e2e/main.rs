@@ -9,6 +9,7 @@ mod clock;
 mod cut;
 mod faults;
 mod gate;
+mod iamport;
 mod kill;
 mod link;
 mod message;
@@ -40,6 +41,7 @@ fn main() -> ExitCode {
         reconcile::trials(),
         kill::trials(),
         refund::trials(),
+        iamport::trials(),
         stop::trials(),
         midnight::trials(),
         link::trials(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use kicc_proto::{
     easytalk,
     flow::{Driver, Opening, Policy, Step},
+    iamport::{self, AccessToken, ApiKeys, GetToken},
     journal::Written,
     product::{Credentials, Merchant, Order as _},
     simple,
@@ -19,12 +20,18 @@ use kicc_proto::{
     },
 };
 
-use kicc_testkit::van::faults::Product;
+use kicc_testkit::van::{Van, faults::Product};
+use kicc_ureq::http::{CallLimits, Http, HttpSettings};
 
-use crate::shop::SECRET_KEY;
+use crate::shop::{IMP_KEY, IMP_SECRET, SECRET_KEY};
 
-/// Hands the request of a new approval to `send`.
-pub fn with_approval<T>(product: Product, number: &str, send: impl FnOnce(Request<'_>) -> T) -> T {
+/// Hands the request of a new approval to `send`. `token` is i'mport's.
+pub fn with_approval<T>(
+    product: Product,
+    number: &str,
+    token: &AccessToken,
+    send: impl FnOnce(Request<'_>) -> T,
+) -> T {
     let environment = Environment::new("test").unwrap();
     let merchant = match product {
         Product::Simple => Merchant::Simple(simple::Merchant {
@@ -37,9 +44,15 @@ pub fn with_approval<T>(product: Product, number: &str, send: impl FnOnce(Reques
             environment,
             van_terminal_id: VanTerminalId::new("T5102001").unwrap(),
         }),
+        Product::Iamport => Merchant::Iamport(iamport::Merchant {
+            environment,
+            store: iamport::StoreCode::new("imp12345678").unwrap(),
+            tier: None,
+        }),
     };
     let mut policy = Policy::default();
     policy.products.easytalk = Some(easytalk::Settings::without_status_query());
+    let policy = policy.with_iamport(iamport::Settings::test());
     let driver = Driver { policy: Arc::new(policy), holder: "h".into(), accept_step: false };
     let opening = Opening { merchant: &merchant, driver: &driver, attempt: [7; 16] };
     let wall = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
@@ -53,6 +66,11 @@ pub fn with_approval<T>(product: Product, number: &str, send: impl FnOnce(Reques
             easytalk::Order::new(own, OrderNumber::new(number).unwrap(), amount, certificate)
                 .open(&opening, now)
         }
+        Product::Iamport => {
+            let amount = Amount::new(Won(1000), Parts::default()).unwrap();
+            let customer = iamport::CustomerUid::new("customer-1").unwrap();
+            iamport::Charge::new(own, customer, amount, "goods").unwrap().open(&opening, now)
+        }
     };
     let Step::Transmit(transmit) = persist.unwrap().written(Ok(Written::Stored), now) else {
         panic!("what is stored may be sent");
@@ -62,6 +80,7 @@ pub fn with_approval<T>(product: Product, number: &str, send: impl FnOnce(Reques
     let credentials = match product {
         Product::Simple => Credentials::Signature { channel_id: &channel_id, signer: &signer },
         Product::EasyTalk => Credentials::None,
+        Product::Iamport => Credentials::Token(token),
     };
     let mut buffer = RequestBuffer::new();
     let (request, _in_flight) = transmit
@@ -70,9 +89,16 @@ pub fn with_approval<T>(product: Product, number: &str, send: impl FnOnce(Reques
     send(request)
 }
 
+/// A token of the simulated i'mport's.
+pub fn token(van: &Van) -> AccessToken {
+    let keys = ApiKeys::new(IMP_KEY, IMP_SECRET).unwrap();
+    let http = Http::new(HttpSettings::new(van.base_url())).unwrap();
+    http.call(&GetToken(&keys), CallLimits::default()).unwrap().token
+}
+
 /// The same as HTTP/1.1 that closes after the answer.
-pub fn approval_bytes(product: Product, number: &str, host: &str) -> Vec<u8> {
-    with_approval(product, number, |request| {
+pub fn approval_bytes(product: Product, number: &str, host: &str, token: &AccessToken) -> Vec<u8> {
+    with_approval(product, number, token, |request| {
         let mut head = format!("POST {} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n", request.path());
         for (name, value) in request.headers() {
             head += &format!("{name}: {value}\r\n");

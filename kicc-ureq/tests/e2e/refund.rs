@@ -25,6 +25,7 @@ pub fn trials() -> Vec<Trial> {
 
 /// Exit codes of `kicc refund`.
 const REFUNDED: i32 = 0;
+const REFUSED: i32 = 20;
 const NEEDS_OPERATOR: i32 = 23;
 
 /// What becomes of an approval's refund when its cancel, and what settles it, meet a rescue fault.
@@ -34,6 +35,8 @@ fn plans(product: Product) -> Vec<(Plan, i32)> {
         (_, Some(Rescue::ProvesNothing)) => NEEDS_OPERATOR,
         // A refusal with a code that is in no list, and no query to settle it (R15).
         (Product::Simple, Some(Rescue::CancelRefused)) => NEEDS_OPERATOR,
+        // A refusal, and a look-up that shows the very balance that it was about (R16).
+        (Product::Iamport, Some(Rescue::CancelRefused | Rescue::CancelDuplicateBefore)) => REFUSED,
         _ => REFUNDED,
     };
     rescues.map(|rescue| (Plan { fault: Fault::Ok, rescue }, end(rescue))).collect()
@@ -66,7 +69,7 @@ fn every_fault(product: Product) {
 fn refunds(shop: &Shop, numbers: &[String]) -> Vec<Run> {
     let start = |number: &String| Process::start(&mut shop.refund_command(number));
     let refunds: Vec<Process> = numbers.iter().map(start).collect();
-    refunds.into_iter().map(|refund| refund.wait().ended_with(&[REFUNDED, NEEDS_OPERATOR])).collect()
+    refunds.into_iter().map(|refund| refund.wait().ended_with(&[REFUNDED, REFUSED, NEEDS_OPERATOR])).collect()
 }
 
 fn lines_of(runs: Vec<Run>) -> Vec<Line> {
@@ -87,10 +90,11 @@ fn many(product: Product) {
     });
 }
 
-/// Whatever ends by itself, and does not take until the horizon.
+/// Whatever ends by itself, does not take until the horizon, and is not refused: that may be asked for again.
 fn dwelling(product: Product) -> impl Iterator<Item = Plan> {
     let ends = |plan: &Plan| plan.rescue.is_none_or(|rescue| rescue.row().end != End::NeedsOperator);
-    plans(product).into_iter().map(|(plan, _)| plan).filter(ends)
+    let refunds = plans(product).into_iter().filter(|(_, code)| *code != REFUSED);
+    refunds.map(|(plan, _)| plan).filter(ends)
 }
 
 /// Returns what the kills met.

@@ -19,8 +19,10 @@ use crate::{
     process::{Process, Run},
 };
 
-/// As [`VanConfig`] has it.
+/// As [`VanConfig`] has them.
 pub const SECRET_KEY: &str = "sandbox-secret-key";
+pub const IMP_KEY: &str = "sandbox-imp-key";
+pub const IMP_SECRET: &str = "sandbox-imp-secret";
 
 /// Times in milliseconds, scaled down from the defaults.
 #[derive(Debug, Clone, Copy)]
@@ -45,7 +47,7 @@ pub const HASTY: Times =
     Times { send_by: 2_000, answer_timeout: 300, quiet_period: 900, horizon: 60_000, rescue_attempts: 20 };
 
 /// All that there are.
-pub const PRODUCTS: [Product; 2] = [Product::Simple, Product::EasyTalk];
+pub const PRODUCTS: [Product; 3] = [Product::Simple, Product::EasyTalk, Product::Iamport];
 
 impl Times {
     /// Covers an exchange (R20).
@@ -64,6 +66,7 @@ pub fn name(product: Product) -> &'static str {
     match product {
         Product::Simple => "simple",
         Product::EasyTalk => "easytalk",
+        Product::Iamport => "iamport",
     }
 }
 
@@ -116,6 +119,7 @@ impl Shop {
         }
         fs::write(shop.path("kicc.toml"), config(base_url, times)).unwrap();
         fs::write(shop.path("accept.sh"), accept_step(&shop.path("books"))).unwrap();
+        shop.imp_key(IMP_KEY);
         shop
     }
 
@@ -138,6 +142,11 @@ impl Shop {
             assert!(Instant::now() < until, "it does not come: {:?}", self.van.counts());
             thread::sleep(Duration::from_millis(2));
         }
+    }
+
+    /// Has i'mport's tokens asked for with this key.
+    pub fn imp_key(&self, key: &str) {
+        fs::write(self.path("imp.key"), key).unwrap();
     }
 
     pub fn change_config(&self, change: impl FnOnce(String) -> String) {
@@ -163,11 +172,18 @@ impl Shop {
                 Product::EasyTalk => {
                     serde_json::json!({ "number": number, "amount": 1000, "cert_control_no": format!("W1000-{number}") })
                 }
+                Product::Iamport => {
+                    serde_json::json!({ "number": number, "amount": 1000, "customer_uid": "customer-1", "name": "goods" })
+                }
             };
             format!("{order}\n")
         };
+        self.write_orders(numbers.iter().map(line).collect())
+    }
+
+    pub fn write_orders(&self, lines: String) -> PathBuf {
         let path = self.path(&format!("{}.jsonl", name(self.product)));
-        fs::write(&path, numbers.iter().map(line).collect::<String>()).unwrap();
+        fs::write(&path, lines).unwrap();
         path
     }
 
@@ -225,7 +241,7 @@ impl Shop {
             .arg(self.path("kicc.toml"))
             .arg("--journal")
             .arg(self.journal());
-        command.env("KICC_SECRET_KEY", SECRET_KEY);
+        command.env("KICC_SECRET_KEY", SECRET_KEY).env("KICC_IMP_SECRET", IMP_SECRET);
         command
     }
 
@@ -286,13 +302,14 @@ fn terminal(product: Product) -> &'static str {
     match product {
         Product::Simple => "T123456789",
         Product::EasyTalk => "T5102001",
+        Product::Iamport => "imp12345678",
     }
 }
 
-/// Both products side by side.
+/// All products side by side.
 fn config(base_url: &str, times: Times) -> String {
     let Times { send_by, answer_timeout, quiet_period, horizon, rescue_attempts } = times;
-    let (simple, easytalk) = (terminal(Product::Simple), terminal(Product::EasyTalk));
+    let [simple, easytalk, iamport] = PRODUCTS.map(terminal);
     format!(
         r#"
 environment = "test"
@@ -305,11 +322,19 @@ channel_id = "CH_A1B2C3D4"
 van_terminal_id = "{easytalk}"
 [secrets]
 secret_key = {{ env = "KICC_SECRET_KEY" }}
+imp_key = {{ file = "imp.key" }}
+imp_secret = {{ env = "KICC_IMP_SECRET" }}
 [easytalk]
 status_path = "/appcardpay/v1/tradeStatus.do"
 status_date_field = "transactionDate"
 not_found_codes = ["7010"]
 duplicate_codes = ["7011"]
+[iamport]
+store = "{iamport}"
+channel = "test"
+sees_sandbox = true
+answer_timeout = "{answer_timeout}ms"
+quiet_period = "{quiet_period}ms"
 [policy]
 answer_timeout = "{answer_timeout}ms"
 send_by = "{send_by}ms"

@@ -18,7 +18,7 @@ pub const TIME_LIMIT: Duration = Duration::from_secs(30);
 /// A command that the shell runs once or more for each approval; so it must be idempotent.
 ///
 /// On standard input it gets one JSON object; in its environment `KICC_NUMBER`, which is one of its `KICC_PRODUCT`
-/// (`simple` or `easytalk`) at its `KICC_TERMINAL_ID` (R3), `KICC_AMOUNT` (won),
+/// (`simple`, `easytalk` or `iamport`) at its `KICC_TERMINAL_ID` (R3), `KICC_AMOUNT` (won),
 /// `KICC_APPROVAL_NUMBER` (empty where none is known) and `KICC_QUESTION`: `approved`, or `restored` where a journal
 /// came from a backup and the question is only whether the books hold a sale under that number (R24). What it prints
 /// goes to standard error.

@@ -6,12 +6,13 @@ use std::{
 };
 
 use kicc_proto::{
+    iamport::{ApiKeys, Settings},
     product::Product,
     wire::sign::{Sign, SignError},
 };
 use kicc_ureq::{
     Client,
-    client::{Signing, Terminal},
+    client::{Keys, Signing, Terminal},
     http::Http,
     journal::SqliteJournal,
 };
@@ -73,40 +74,52 @@ pub fn client(
              lost ends with a person (R11)."
         );
     }
-    build(config, products, journal, |config| config.signer(), accept)
+    let proves_absence = config.policy.products.iamport.as_ref().is_none_or(Settings::absence_counts);
+    if products.contains(&Product::Iamport) && !proves_absence {
+        eprintln!(
+            "kicc: warning: i'mport's test channel without [iamport] sees_sandbox = true: a charge that was never made, and \
+             whose answer is lost, ends with a person (R13)."
+        );
+    }
+    build(config, products, journal, |product| config.keys(product), accept)
 }
 
 /// A client that only looks, or takes a person's word: it needs no secret.
 pub fn onlooker(config: &Config, products: &[Product], journal: Arc<SqliteJournal>) -> Result<Client, Fail> {
-    build(config, products, journal, |_| Ok(Arc::new(NoKey)), config.accept.clone())
+    build(config, products, journal, |product| no_keys(config, product), config.accept.clone())
 }
-
-type Signer = Arc<dyn Sign + Send + Sync>;
 
 fn build(
     config: &Config,
     products: &[Product],
     journal: Arc<SqliteJournal>,
-    signer: impl Fn(&Config) -> Result<Signer, ConfigError>,
+    keys: impl Fn(Product) -> Result<Keys, ConfigError>,
     accept: Option<AcceptCommand>,
 ) -> Result<Client, Fail> {
     let http = Http::new(config.http.clone()).map_err(Fail::input)?;
     let mut builder = Client::builder(http, journal).policy(config.policy.clone());
     for product in products {
-        let signing = match (*product, &config.simple) {
-            (Product::Simple, Some(simple)) => {
-                Some(Signing { channel_id: simple.channel_id.clone(), signer: signer(config)? })
-            }
-            _ => None,
-        };
         if let Some(merchant) = config.merchant(*product) {
-            builder = builder.terminal(Terminal { merchant, signing });
+            builder = builder.terminal(Terminal { merchant, keys: keys(*product)? });
         }
     }
     if let Some(accept) = accept {
         builder = builder.accept_step(accept);
     }
     builder.build().map_err(Fail::input)
+}
+
+/// Keys with which nothing could be sent.
+fn no_keys(config: &Config, product: Product) -> Result<Keys, ConfigError> {
+    Ok(match (product, &config.simple) {
+        (Product::Simple, Some(simple)) => {
+            Keys::Signing(Signing { channel_id: simple.channel_id.clone(), signer: Arc::new(NoKey) })
+        }
+        (Product::Iamport, _) => {
+            Keys::Api(ApiKeys::new("none", "none").map_err(|invalid| ConfigError(invalid.to_string()))?)
+        }
+        _ => Keys::None,
+    })
 }
 
 struct NoKey;

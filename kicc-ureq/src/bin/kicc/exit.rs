@@ -34,6 +34,10 @@ impl Exit {
     pub const REGISTRATION_REFUSED: Exit = Exit(30);
     /// A registration was not sent, or not answered.
     pub const REGISTRATION_UNANSWERED: Exit = Exit(31);
+    /// A payment in the window is not paid, or not yet.
+    pub const NOT_PAID: Exit = Exit(32);
+    /// A payment in the window could not be looked up.
+    pub const NOT_LOOKED_UP: Exit = Exit(33);
     /// The journal or the output could not be read or written.
     pub const INPUT_OUTPUT: Exit = Exit(74);
     /// Something is still open: left to recovery, or in another worker's hands.
@@ -65,6 +69,7 @@ impl Exit {
         match error {
             Error::Read(_) | Error::Write(_) => Exit::INPUT_OUTPUT,
             Error::Stopping => Exit::LEFT_OPEN,
+            Error::Call(_) => Exit::NOT_LOOKED_UP,
             _ => Exit::BAD_INPUT,
         }
     }

@@ -56,6 +56,24 @@ impl Field {
             .ok_or_else(|| format!("{name}: must be a whole number of won"))
     }
 
+    /// A number of months that may be absent.
+    pub fn months(&self, name: &str) -> Result<Option<u8>, String> {
+        let Some(value) = &self.0 else { return Ok(None) };
+        let months = value.as_u64().and_then(|months| u8::try_from(months).ok());
+        months.map(Some).ok_or_else(|| format!("{name}: must be a whole number of months"))
+    }
+
+    /// Yes or no, or absent.
+    pub fn flag(&self, name: &str) -> Result<Option<bool>, String> {
+        let Some(value) = &self.0 else { return Ok(None) };
+        value.as_bool().map(Some).ok_or_else(|| format!("{name}: must be true or false"))
+    }
+
+    /// Whether the line has it.
+    pub fn is_there(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// A text that must be there.
     pub fn required_text(&self, name: &str) -> Result<&str, String> {
         self.text(name)?.ok_or_else(|| missing(name))

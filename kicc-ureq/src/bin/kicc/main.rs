@@ -72,6 +72,8 @@ Exit codes; the highest counts:
   23  the refund needs an operator
   30  a registration was refused; no money moved
   31  a registration was not sent or not answered; no money moved: register again under a new number
+  32  a payment in i'mport's window is not paid, or not yet; nothing was recorded
+  33  a payment in i'mport's window could not be looked up; nothing was recorded: verify it again
   74  the journal or the output cannot be read or written
   75  something is still open: `kicc recover` goes on with it";
 

@@ -13,14 +13,14 @@ use std::{
     time::Duration,
 };
 
-use kicc_proto::{flow::Outcome, product::Order as _};
-use kicc_ureq::{Client, Error, Open, Progress};
+use kicc_proto::{flow::Outcome, iamport::Verdict, product::Order as _};
+use kicc_ureq::{Client, Error, Open, Progress, client::Verified};
 
 use crate::{
     client::{self, Files},
     exit::{Exit, Fail},
     lines::BadLine,
-    orders::{Numbered, Reader},
+    orders::{Numbered, Order, Reader},
     printer::Printer,
     result::Format,
     signals,
@@ -64,6 +64,15 @@ pub enum Event {
     Bad(BadLine),
     /// Reading went wrong: there may be orders that nobody saw.
     InputFailed(io::Error),
+    /// A payment in the window of which nothing stands for the order: nothing was recorded.
+    NotPaid {
+        /// The input line, from 1.
+        line: usize,
+        /// The order's number.
+        number: String,
+        /// What it means; `None`: there is no such payment.
+        verdict: Option<Verdict>,
+    },
     /// What may be told of a reversal already; the end follows (R13d).
     Early(Box<Open>, Outcome),
     /// The end, or why there is none.
@@ -220,7 +229,18 @@ fn perform(client: &Client, job: Job, events: &Sender<Event>) {
         Job::Bad(bad) => return tell(Event::Bad(bad)),
         Job::InputFailed(error) => return tell(Event::InputFailed(error)),
     };
-    let mut result = client.approve(&order);
+    let number = order.number().to_string();
+    let mut result = match &order {
+        Order::Window(payment) => match client.verify(payment) {
+            Ok(Verified::Recorded(progress)) => Ok(progress),
+            Ok(Verified::Nothing(verdict)) => {
+                return tell(Event::NotPaid { line, number, verdict: Some(verdict) });
+            }
+            Ok(Verified::NoPayment) => return tell(Event::NotPaid { line, number, verdict: None }),
+            Err(error) => Err(error),
+        },
+        order => client.approve(order),
+    };
     let mut early = None;
     if let Ok(Progress::Open(open)) = &mut result
         && let Some(outcome) = open.provisional.take()
@@ -231,5 +251,5 @@ fn perform(client: &Client, job: Job, events: &Sender<Event>) {
             tell(Event::Early(open, outcome));
         }
     }
-    tell(Event::Ended { line, number: order.number().to_string(), result, early });
+    tell(Event::Ended { line, number, result, early });
 }

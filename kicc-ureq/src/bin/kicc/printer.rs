@@ -11,7 +11,7 @@ use crate::{
     lines::BadLine,
     pay::Event,
     result::{self, ErrorLine, Format, Told},
-    times,
+    times, words,
 };
 
 /// Writes results, says `told` once they are out (R22), and counts.
@@ -62,6 +62,10 @@ impl Printer {
             Event::Bad(BadLine { line, number, why }) => {
                 self.error(Some(*line), number.as_deref(), why.clone(), Exit::BAD_INPUT)
             }
+            Event::NotPaid { line, number, verdict } => {
+                let why = words::not_paid(verdict.as_ref());
+                self.error(Some(*line), Some(number), why, Exit::NOT_PAID)
+            }
             Event::InputFailed(error) => {
                 self.error(None, None, format!("the orders cannot be read: {error}"), Exit::INPUT_OUTPUT)
             }
@@ -69,7 +73,11 @@ impl Printer {
                 if matches!(error, Error::Stopping) {
                     self.not_taken.push(number.clone());
                 }
-                self.error(Some(*line), Some(number), error.to_string(), Exit::of_error(error))
+                let why = match error {
+                    Error::Call(error) => words::not_looked_up(error),
+                    error => error.to_string(),
+                };
+                self.error(Some(*line), Some(number), why, Exit::of_error(error))
             }
             Event::Ended { number, result: Ok(progress), early, .. } => {
                 self.worst = self.worst.max(result::exit(progress));

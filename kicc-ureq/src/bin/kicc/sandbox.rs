@@ -8,9 +8,13 @@ use std::{
     time::Duration,
 };
 
-use kicc_proto::{codes::ResultCode, wire::call::RequestAuthorization};
+use kicc_proto::{
+    codes::ResultCode,
+    iamport::{ChannelKind, Merchant, Settings},
+    wire::call::RequestAuthorization,
+};
 use kicc_testkit::van::{
-    FaultRule, SeededFaults, Van, VanConfig,
+    FaultRule, IamportSettings, SeededFaults, Van, VanConfig,
     faults::{self, Product, Stage},
 };
 
@@ -97,12 +101,34 @@ fn merchant(van: &mut VanConfig, config: &Config) -> Result<(), Fail> {
             set(&mut van.easytalk.not_found_code, status.not_found_codes());
         }
     }
+    if let (Some(iamport), Some(settings)) = (&config.iamport, &config.policy.products.iamport) {
+        self::iamport(&mut van.iamport, config, &iamport.merchant, settings)?;
+        van.late = van.late.min(Duration::from_millis(settings.quiet_period.0 / 3));
+    }
     set(&mut van.duplicate_code, &config.codes.duplicate);
     set(&mut van.duplicate_code, &config.duplicate_codes);
     van.nothing_to_void_code = config.codes.nothing_to_void.first().map(ToString::to_string);
     van.already_voided_code = config.codes.already_voided.first().map(ToString::to_string);
     // Inside the client's quiet period, which may have been shortened for a test.
     van.late = van.late.min(Duration::from_millis(config.policy.quiet_period.0 / 3));
+    Ok(())
+}
+
+/// Its billing keys are taken as they come, also made-up ones.
+fn iamport(
+    van: &mut IamportSettings,
+    config: &Config,
+    merchant: &Merchant,
+    settings: &Settings,
+) -> Result<(), Fail> {
+    let keys = config.imp_keys()?;
+    for (own, secret) in [&mut van.imp_key, &mut van.imp_secret].into_iter().zip(&keys) {
+        *own = std::str::from_utf8(secret.expose()).map_err(Fail::input)?.into();
+    }
+    van.store_id = merchant.store.to_string();
+    van.tier = merchant.tier.as_ref().map(ToString::to_string);
+    van.sandbox = settings.channel == ChannelKind::Test;
+    van.lists_show_sandbox = settings.sees_sandbox;
     Ok(())
 }
 
@@ -120,16 +146,23 @@ fn help() -> String {
         "Without --config it takes every terminal, service and business number; Simple Payment's requests are signed by \
          channel {} with the key `sandbox-secret-key`, EasyTalkPay's `cert_control_no` may be made up as `W<won>-<order \
          number>`, its status query is {} with the date in `{}`, {} says that there is no such transaction, and {} that a \
-         number was used before.\n\nGET /ledger shows its books, GET /counts what it counted; POST /disagreements \
+         number was used before; i'mport's store is {} with the key `sandbox-imp-key` and the secret `sandbox-imp-secret`, \
+         through a test channel, any customer_uid is a billing key, and /v1/iamport.js is its script.\n\nGET /ledger shows its books, GET /counts what it counted; POST /disagreements \
          compares its books with yours.\n\nFaults, by name (in a rule: fault=NAME or fault=NAME+RESCUE), by the beginning of \
          an order's number, or by the last four digits of its amount:\n",
         defaults.channel_id,
         defaults.easytalk.status_path,
         defaults.easytalk.status_date_field,
         defaults.easytalk.not_found_code,
-        defaults.duplicate_code
+        defaults.duplicate_code,
+        defaults.iamport.store_id
     );
-    for (product, title) in [(Product::Simple, "Simple Payment"), (Product::EasyTalk, "EasyTalkPay")] {
+    let titles = [
+        (Product::Simple, "Simple Payment"),
+        (Product::EasyTalk, "EasyTalkPay"),
+        (Product::Iamport, "i'mport"),
+    ];
+    for (product, title) in titles {
         text += &format!("\n{title}\n");
         for row in faults::table_of(product).filter(|row| row.stage != Stage::Door) {
             let marker = row.marker().unwrap_or_default();

@@ -8,6 +8,7 @@ use kicc_proto::{
         Kind, Row, Standing,
         record::{Happening, Pending, Record},
     },
+    product::Product,
     time::UnixMillis,
 };
 
@@ -182,7 +183,10 @@ fn advice(row: &Row, record: &Record, now: UnixMillis) -> Vec<String> {
         Standing::Parked => {
             let sale = record.original.as_ref().unwrap_or(number);
             let mut lines = vec![
-                "1. Look the sale up at KICC (merchant site or help desk):".into(),
+                match row.key.product {
+                    Product::Iamport => "1. Look the sale up in i'mport's console:".into(),
+                    _ => "1. Look the sale up at KICC (merchant site or help desk):".into(),
+                },
                 format!(
                     "    terminal {}, number {sale}, {}, {}",
                     row.key.terminal,

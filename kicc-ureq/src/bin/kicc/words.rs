@@ -2,10 +2,15 @@
 
 use kicc_proto::{
     codes::{Class, Codes, ResultCode},
-    flow::{outcome::Resolution, said::Said, table::Verb},
+    flow::{
+        outcome::Resolution,
+        said::{Said, Unclear},
+        table::Verb,
+    },
+    iamport::Verdict,
     journal::record::Why,
     values::Won,
-    wire::NotSent,
+    wire::{NotSent, message::CallError},
 };
 use kicc_ureq::client::OpenReason;
 
@@ -32,7 +37,33 @@ pub fn not_sent(why: NotSent) -> &'static str {
         NotSent::PermitLapsed => "it was too late to send it",
         NotSent::Signing => "it could not be signed",
         NotSent::NotRecorded => "the journal did not take it",
+        NotSent::Token => "i'mport gave no token for it",
     }
+}
+
+/// What a payment in i'mport's window means for an order of which nothing was recorded. `None`: there is none.
+pub fn not_paid(verdict: Option<&Verdict>) -> String {
+    let why = match verdict {
+        None => "i'mport shows no such payment",
+        Some(Verdict::NotPaid) => "it is not paid: failed, given up, or still in the window",
+        Some(Verdict::VirtualAccountIssued) => "it is not paid yet: a virtual account waits for the deposit",
+        Some(Verdict::Refunded) => "it was given back already",
+        Some(Verdict::KeyIssued) => "the window issued a billing key, and charged nothing",
+        Some(Verdict::AnotherOrder) => "it is of another order",
+        Some(_) => "nothing of it stands for this order",
+    };
+    format!("{why}; nothing was recorded")
+}
+
+/// Why a payment in i'mport's window could not be looked up. Its money may have moved.
+pub fn not_looked_up(error: &CallError) -> String {
+    let why = match error {
+        CallError::NotSent(why) => not_sent(*why).to_owned(),
+        CallError::NoAnswer(why) => Unclear::Exchange(*why).to_string(),
+        CallError::Refused(said) => said_text(said),
+        CallError::Unclear(why) => why.to_string(),
+    };
+    format!("the payment could not be looked up: {why}; nothing was recorded, verify it again")
 }
 
 /// Why it is, or was, undone.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use toml::Table;
 
-use super::secrets::{SecretKey, Secrets, TokenKeySection};
+use super::secrets::{Secrets, Source, TokenKeySection};
 use crate::{keys, times::Span};
 
 #[derive(Deserialize)]
@@ -16,16 +16,18 @@ pub(super) struct File {
     pub auth_base_url: Option<String>,
     pub auth_request_authorization: Option<AuthorizationName>,
     pub allow_http: Option<bool>,
+    #[serde(default)]
     pub merchant: MerchantSection,
     pub secrets: Option<Secrets>,
     pub easytalk: Option<EasyTalkSection>,
+    pub iamport: Option<IamportSection>,
     pub network: Option<Network>,
     pub policy: Option<PolicySection>,
     pub accept: Option<AcceptSection>,
 }
 
 /// The first four are Simple Payment's, the last is EasyTalkPay's.
-#[derive(Deserialize)]
+#[derive(Deserialize, Default)]
 pub(super) struct MerchantSection {
     pub terminal_id: Option<String>,
     pub service_id: Option<String>,
@@ -42,6 +44,33 @@ pub(super) struct EasyTalkSection {
     pub duplicate_codes: Option<Vec<String>>,
     pub request_authorization: Option<AuthorizationName>,
     pub ks_x_1001_only: Option<bool>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct IamportSection {
+    pub store: String,
+    pub tier: Option<String>,
+    pub channel: ChannelName,
+    pub sees_sandbox: Option<bool>,
+    pub on_found_paid: Option<FoundPaidName>,
+    pub answer_timeout: Option<Span>,
+    pub quiet_period: Option<Span>,
+    pub pg: Option<String>,
+    pub channel_key: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ChannelName {
+    Live,
+    Test,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum FoundPaidName {
+    Cancel,
+    Adopt,
 }
 
 #[derive(Deserialize)]
@@ -137,7 +166,7 @@ fn syntax(text: &str, error: &toml::de::Error) -> String {
 fn check_keys(file: &Table) -> Result<(), String> {
     keys::check::<File>(file, "")?;
     let secrets = file.get("secrets").and_then(|secrets| secrets.as_table());
-    for name in ["secret_key", "token_key"] {
+    for name in ["secret_key", "token_key", "imp_key", "imp_secret"] {
         if secrets.and_then(|secrets| secrets.get(name)).is_some_and(|secret| !secret.is_table()) {
             // Not shown: it may be the secret itself.
             return Err(format!(
@@ -150,9 +179,12 @@ fn check_keys(file: &Table) -> Result<(), String> {
     let at = |path: &[&str]| at(path).unwrap_or(&empty);
     keys::check::<MerchantSection>(at(&["merchant"]), "[merchant]")?;
     keys::check::<Secrets>(at(&["secrets"]), "[secrets]")?;
-    keys::check::<SecretKey>(at(&["secrets", "secret_key"]), "[secrets] secret_key")?;
+    for name in ["secret_key", "imp_key", "imp_secret"] {
+        keys::check::<Source>(at(&["secrets", name]), &format!("[secrets] {name}"))?;
+    }
     keys::check::<TokenKeySection>(at(&["secrets", "token_key"]), "[secrets] token_key")?;
     keys::check::<EasyTalkSection>(at(&["easytalk"]), "[easytalk]")?;
+    keys::check::<IamportSection>(at(&["iamport"]), "[iamport]")?;
     keys::check::<Network>(at(&["network"]), "[network]")?;
     keys::check::<PolicySection>(at(&["policy"]), "[policy]")?;
     keys::check::<Backoff>(at(&["policy", "backoff"]), "[policy] backoff")?;

@@ -2,6 +2,7 @@
 //! it and stand elsewhere.
 
 mod file;
+mod iamport;
 mod policy;
 mod secrets;
 
@@ -19,6 +20,7 @@ use kicc_proto::{
     codes::{CodeSets, ResultCode},
     easytalk,
     flow::Policy,
+    iamport::ApiKeys,
     product::{Merchant, Product},
     simple,
     values::{BusinessNumber, ChannelId, Environment, Invalid, Secret, ServiceId, TerminalId, VanTerminalId},
@@ -28,8 +30,12 @@ use kicc_proto::{
         token_key::Aes256Cbc,
     },
 };
-use kicc_ureq::http::HttpSettings;
+use kicc_ureq::{
+    client::{Keys, Signing},
+    http::HttpSettings,
+};
 
+pub use self::iamport::Iamport;
 use self::{
     file::{File, MerchantSection, Network},
     secrets::Secrets,
@@ -44,6 +50,8 @@ pub struct Config {
     pub simple: Option<Simple>,
     /// Who sells by EasyTalkPay, if anybody does; its settings stand in the policy.
     pub easytalk: Option<easytalk::Merchant>,
+    /// Who sells by i'mport, if anybody does; its settings stand in the policy.
+    pub iamport: Option<Iamport>,
     /// The merchant's registration number, which EasyTalkPay's registrations name (spec B.2).
     pub business_number: Option<BusinessNumber>,
     /// How to reach the gateway.
@@ -102,7 +110,8 @@ impl Config {
             return Err("[easytalk] needs van_terminal_id in [merchant]".into());
         }
         let product = product.or(file.product.as_deref());
-        let product = chosen(product, simple.is_some(), easytalk.is_some())?;
+        let product = chosen(product, simple.is_some(), easytalk.is_some(), file.iamport.is_some())?;
+        let names_a_lease = file.policy.as_ref().is_some_and(|policy| policy.lease.is_some());
         let (mut policy, codes) = policy::policy(file.policy)?;
         let mut duplicate_codes = Vec::new();
         if easytalk.is_some() {
@@ -110,6 +119,9 @@ impl Config {
             policy.products.easytalk = Some(settings);
             duplicate_codes = duplicates;
         }
+        let iamport =
+            file.iamport.map(|section| iamport::iamport(section, &environment, &mut policy, names_a_lease));
+        let iamport = iamport.transpose()?;
         let http = http(file.base_url, file.allow_http, file.network, &folder)?;
         let mut auth_http = http.clone();
         auth_http.base_url = file.auth_base_url.unwrap_or(auth_http.base_url);
@@ -117,6 +129,7 @@ impl Config {
             product,
             simple,
             easytalk,
+            iamport,
             business_number: file
                 .merchant
                 .business_number
@@ -143,6 +156,9 @@ impl Config {
         match product {
             Product::Simple => self.simple.as_ref().map(|simple| Merchant::Simple(simple.merchant.clone())),
             Product::EasyTalk => self.easytalk.clone().map(Merchant::EasyTalk),
+            Product::Iamport => {
+                self.iamport.as_ref().map(|iamport| Merchant::Iamport(iamport.merchant.clone()))
+            }
         }
     }
 
@@ -157,9 +173,34 @@ impl Config {
         self.secrets()?.secret_key(&self.folder)
     }
 
+    /// What makes the gateway believe a product's messages.
+    pub fn keys(&self, product: Product) -> Result<Keys, ConfigError> {
+        Ok(match (product, &self.simple) {
+            (Product::Simple, Some(simple)) => {
+                Keys::Signing(Signing { channel_id: simple.channel_id.clone(), signer: self.signer()? })
+            }
+            (Product::Iamport, _) => Keys::Api(self.api_keys()?),
+            (Product::Simple | Product::EasyTalk, _) => Keys::None,
+        })
+    }
+
     /// What signs.
     pub fn signer(&self) -> Result<Arc<dyn Sign + Send + Sync>, ConfigError> {
         Ok(Arc::new(HmacSha256::new(&self.secret_key()?)))
+    }
+
+    /// i'mport's key and secret as they are named in the configuration.
+    pub fn imp_keys(&self) -> Result<[Secret; 2], ConfigError> {
+        self.secrets()?.imp_keys(&self.folder)
+    }
+
+    fn api_keys(&self) -> Result<ApiKeys, ConfigError> {
+        let keys = self.imp_keys()?;
+        let [key, secret] = keys.each_ref().map(|secret| std::str::from_utf8(secret.expose()));
+        let (Ok(key), Ok(secret)) = (key, secret) else {
+            return Err(ConfigError("[secrets] imp_key, imp_secret: must be UTF-8".into()));
+        };
+        ApiKeys::new(key, secret).map_err(|invalid| ConfigError(format!("[secrets] {}", plain(invalid))))
     }
 
     /// The token key's cipher, where the configuration has one.
@@ -172,23 +213,26 @@ impl Config {
     }
 }
 
-/// The product by its name; else the one that is configured, and Simple Payment where both are.
-fn chosen(name: Option<&str>, simple: bool, easytalk: bool) -> Result<Product, String> {
+/// The product by its name; else the first one that is configured.
+fn chosen(name: Option<&str>, simple: bool, easytalk: bool, iamport: bool) -> Result<Product, String> {
     let product = match name {
         Some(name) => Product::from_name(name).ok_or_else(|| {
             let names: Vec<&str> = Product::ALL.iter().map(|product| product.as_str()).collect();
             format!("product {name:?} is not one of: {}", names.join(", "))
         })?,
-        None if easytalk && !simple => Product::EasyTalk,
+        None if simple => Product::Simple,
+        None if easytalk => Product::EasyTalk,
+        None if iamport => Product::Iamport,
         None => Product::Simple,
     };
     let (is_there, keys) = match product {
-        Product::Simple => (simple, "terminal_id, service_id, business_number and channel_id"),
-        Product::EasyTalk => (easytalk, "van_terminal_id"),
+        Product::Simple => (simple, "terminal_id, service_id, business_number and channel_id in [merchant]"),
+        Product::EasyTalk => (easytalk, "van_terminal_id in [merchant]"),
+        Product::Iamport => (iamport, "the section [iamport]"),
     };
     match is_there {
         true => Ok(product),
-        false => Err(format!("product {:?} needs {keys} in [merchant]", product.as_str())),
+        false => Err(format!("product {:?} needs {keys}", product.as_str())),
     }
 }
 

@@ -15,13 +15,15 @@ use super::{ConfigError, plain};
 
 #[derive(Deserialize)]
 pub(super) struct Secrets {
-    secret_key: SecretKey,
+    secret_key: Option<Source>,
     token_key: Option<TokenKeySection>,
+    imp_key: Option<Source>,
+    imp_secret: Option<Source>,
 }
 
-/// Where the key stands that signs.
+/// Where a secret stands.
 #[derive(Deserialize)]
-pub(super) struct SecretKey {
+pub(super) struct Source {
     env: Option<String>,
     file: Option<PathBuf>,
 }
@@ -46,7 +48,15 @@ enum OutputName {
 impl Secrets {
     /// The key that signs; files are named from `folder`.
     pub fn secret_key(&self, folder: &Path) -> Result<Secret, ConfigError> {
-        secret("secret_key", self.secret_key.env.as_deref(), self.secret_key.file.as_deref(), folder)
+        of("secret_key", self.secret_key.as_ref(), folder)
+    }
+
+    /// i'mport's key and secret, in this order.
+    pub fn imp_keys(&self, folder: &Path) -> Result<[Secret; 2], ConfigError> {
+        Ok([
+            of("imp_key", self.imp_key.as_ref(), folder)?,
+            of("imp_secret", self.imp_secret.as_ref(), folder)?,
+        ])
     }
 
     /// The token key's cipher, where there is one.
@@ -63,6 +73,11 @@ impl Secrets {
             ConfigError(format!("[secrets] {} (as it is, or as hexadecimal digits)", plain(invalid)))
         })
     }
+}
+
+fn of(name: &str, source: Option<&Source>, folder: &Path) -> Result<Secret, ConfigError> {
+    let source = source.ok_or_else(|| ConfigError(format!("[secrets] {name} is missing")))?;
+    secret(name, source.env.as_deref(), source.file.as_deref(), folder)
 }
 
 /// Of a file, without the line end that editors put there.

@@ -1,3 +1,5 @@
+use kicc_proto::iamport::{Settings, window::Gateway};
+
 use super::*;
 
 /// Every key that there is.
@@ -20,8 +22,19 @@ const WHOLE: &str = r#"
     duplicate_codes = ["7011"]
     request_authorization = "none"             # or "basic"
     ks_x_1001_only = true
+    [iamport]
+    store = "imp12345678"
+    tier = "A01"                               # of a sub-merchant
+    channel = "live"                           # or "test"
+    sees_sandbox = false                       # whether lists of a test channel show what is there
+    on_found_paid = "cancel"                   # or "adopt"
+    answer_timeout = "60s"
+    quiet_period = "90s"
+    pg = "kicc"                                # or channel_key = "..."; of the windows
     [secrets]
     secret_key = { env = "KICC_SECRET_KEY" }   # or { file = "..." }
+    imp_key = { env = "KICC_IMP_KEY" }
+    imp_secret = { env = "KICC_IMP_SECRET" }
     token_key = { env = "KICC_TOKEN_KEY", iv_env = "KICC_TOKEN_IV", output = "hex" }   # only where orders bring an authorization_id
     [network]                                  # optional
     proxy = "..."
@@ -39,7 +52,7 @@ const WHOLE: &str = r#"
     rescues_in_flight = 16
     backoff = { first = "1s", cap = "60s" }
     horizon = "24h"
-    lease = "60s"
+    lease = "80s"
     unknown_codes = []
     duplicate_codes = []
     nothing_to_void_codes = []
@@ -64,7 +77,7 @@ fn with(key: &str, line: &str) -> String {
 fn the_whole_example_is_the_default_policy() {
     let mut config = read(WHOLE).unwrap_or_else(|error| panic!("{error}"));
     assert!(config.policy.products.easytalk.take().unwrap().status().is_some());
-    assert_eq!(config.policy, Policy::default());
+    assert_eq!(config.policy, Policy::default().with_iamport(Settings::live()));
     assert_eq!(config.http.base_url, "http://127.0.0.1:8080");
     assert_eq!(config.auth_http.base_url, "http://127.0.0.1:8081");
     assert_eq!(config.http.connect_timeout, Duration::from_secs(5));
@@ -78,7 +91,7 @@ fn optional_sections_may_be_absent() {
         config.policy.products.easytalk = None;
         config.policy
     });
-    assert_eq!(policy.ok(), Some(Policy::default()));
+    assert_eq!(policy.ok(), Some(Policy::default().with_iamport(Settings::live())));
 }
 
 const EASYTALK: &str = r#"
@@ -89,11 +102,12 @@ const EASYTALK: &str = r#"
 "#;
 
 #[test]
-fn each_product_stands_alone_or_beside_the_other() {
-    let both = read(WHOLE).unwrap();
-    assert_eq!(both.products().collect::<Vec<_>>(), [Product::Simple, Product::EasyTalk]);
+fn each_product_stands_alone_or_beside_the_others() {
+    let all = read(WHOLE).unwrap();
+    assert_eq!(all.products().collect::<Vec<_>>(), Product::ALL);
     let chosen = Config::read(WHOLE, PathBuf::new(), Some("easytalk")).unwrap();
-    assert_eq!(chosen.products().collect::<Vec<_>>(), [Product::EasyTalk, Product::Simple]);
+    let order = [Product::EasyTalk, Product::Simple, Product::Iamport];
+    assert_eq!(chosen.products().collect::<Vec<_>>(), order);
     let one = read(EASYTALK).unwrap();
     assert_eq!((one.product, one.products().count()), (Product::EasyTalk, 1));
     let wrong = Config::read(EASYTALK, PathBuf::new(), Some("simple")).err().unwrap();
@@ -101,6 +115,39 @@ fn each_product_stands_alone_or_beside_the_other() {
     let simple = |line: &str| with("van_terminal_id", line);
     assert!(simple("").contains("[easytalk] needs van_terminal_id"));
     assert_eq!(with("service_id", ""), "[merchant] service_id is missing");
+}
+
+/// The channel is never guessed: it says whether money is real.
+#[test]
+fn imports_store_and_channel_must_be_said() {
+    let alone = |lines: &str| {
+        read(&format!("environment = \"test\"\nbase_url = \"http://127.0.0.1:8080\"\n[iamport]\n{lines}"))
+    };
+    let one = alone("store = \"imp1\"\nchannel = \"test\"").unwrap();
+    assert_eq!((one.product, one.products().count()), (Product::Iamport, 1));
+    assert_eq!(one.policy, Policy::default().with_iamport(Settings::test()));
+    assert_eq!(one.iamport.unwrap().gateway, Gateway::kicc());
+    for (lines, why) in [
+        ("store = \"imp1\"", "channel"),
+        ("channel = \"test\"", "store"),
+        ("store = \"shop\"\nchannel = \"test\"", "[iamport] store code: must begin with imp"),
+        ("store = \"imp1\"\nchannel = \"test\"\ntier = \"TIER\"", "[iamport] tier"),
+        ("store = \"imp1\"\nchannel = \"test\"\npg = \"nice\"", "[iamport] pg: must be kicc"),
+        ("store = \"imp1\"\nchannel = \"test\"\npg = \"kicc\"\nchannel_key = \"c\"", "not both"),
+        ("store = \"imp1\"\nchannel = \"test\"\nsee_sandbox = true", "did you mean `sees_sandbox`?"),
+    ] {
+        let error = alone(lines).err().unwrap();
+        assert!(error.contains(why), "{error}");
+    }
+    let missing = Config::read(EASYTALK, PathBuf::new(), Some("iamport")).err().unwrap();
+    assert_eq!(missing, "product \"iamport\" needs the section [iamport]");
+}
+
+/// R20: a lease that is too short for i'mport's exchange is not lengthened in silence.
+#[test]
+fn r20_a_stated_lease_stands_as_it_is() {
+    let config = read(&WHOLE.replace("lease = \"80s\"", "lease = \"60s\"")).unwrap();
+    assert!(config.policy.check(true).unwrap_err().to_string().contains("lease"));
 }
 
 /// R11: a status query is configured whole, or not at all.
@@ -121,8 +168,8 @@ fn r11_a_status_query_is_not_guessed() {
 #[test]
 fn a_wrong_key_names_the_nearest_right_one() {
     assert_eq!(
-        with("answer_timeout", "anwser_timeout = \"33s\""),
-        "unknown key `anwser_timeout` in [policy]; did you mean `answer_timeout`?"
+        with("send_by", "sendby = \"10s\""),
+        "unknown key `sendby` in [policy]; did you mean `send_by`?"
     );
     assert_eq!(
         with("environment", "enviroment = \"test\""),
@@ -150,11 +197,11 @@ fn wrong_values_are_named_with_their_place() {
 /// R23.
 #[test]
 fn r23_a_secret_in_the_file_is_refused_and_not_shown() {
-    for line in
-        ["secret_key = \"HUNTER2\"", "secret_key = \"HUNTER2", "secret_key = { env = \"A\", = \"HUNTER2\" }"]
-    {
-        let error = with("secret_key", line);
-        assert!(!error.is_empty() && !error.contains("HUNTER2"), "{error}");
+    for key in ["secret_key", "imp_key", "imp_secret"] {
+        for line in ["\"HUNTER2\"", "\"HUNTER2", "{ env = \"A\", = \"HUNTER2\" }"] {
+            let error = with(key, &format!("{key} = {line}"));
+            assert!(!error.is_empty() && !error.contains("HUNTER2"), "{error}");
+        }
     }
 }
 
@@ -171,4 +218,6 @@ fn secrets_come_from_files_without_their_line_end_and_missing_ones_are_named() {
     assert_eq!(missing, "[secrets] secret_key: the environment variable KICC_NO_SUCH_VARIABLE is not set");
     assert!(from("secret_key = { file = \"none\" }").unwrap_err().0.contains("none"));
     assert!(from("secret_key = {}").unwrap_err().0.contains("exactly one"));
+    assert_eq!(from("").unwrap_err().0, "[secrets] secret_key is missing");
+    assert!(read(WHOLE).unwrap().api_keys().unwrap_err().0.contains("imp_key: the environment variable"));
 }

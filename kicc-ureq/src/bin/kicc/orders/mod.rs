@@ -1,6 +1,7 @@
 //! Orders as JSON, one per line.
 
 mod easytalk;
+mod iamport;
 mod simple;
 
 #[cfg(test)]
@@ -34,12 +35,17 @@ pub struct Reader {
 enum Of {
     Simple(simple::Maker),
     EasyTalk,
+    Iamport,
 }
 
-/// An order of either product.
+/// An order of any product.
 pub enum Order {
     Simple(Box<kicc_proto::simple::Order>),
     EasyTalk(Box<kicc_proto::easytalk::Order>),
+    /// i'mport's, of a billing key.
+    Charge(Box<kicc_proto::iamport::Charge>),
+    /// i'mport's, of a payment that was made in the window.
+    Window(Box<kicc_proto::iamport::WindowPayment>),
 }
 
 /// An order and the line that it stands on, from 1.
@@ -56,6 +62,7 @@ pub struct Numbered {
 enum Data {
     Simple(Box<simple::Line>),
     EasyTalk(Box<easytalk::Line>),
+    Iamport(Box<iamport::Line>),
 }
 
 impl Order {
@@ -63,6 +70,8 @@ impl Order {
         match self {
             Order::Simple(order) => &**order,
             Order::EasyTalk(order) => &**order,
+            Order::Charge(charge) => &**charge,
+            Order::Window(payment) => &**payment,
         }
     }
 }
@@ -89,8 +98,10 @@ impl Reader {
                 Of::Simple(simple::Maker { signer: config.signer()?, cipher: config.cipher()? })
             }
             Product::EasyTalk => Of::EasyTalk,
+            Product::Iamport => Of::Iamport,
         };
-        Ok(Reader { product, long_numbers })
+        // i'mport's replies have room for the whole number.
+        Ok(Reader { long_numbers: long_numbers || matches!(product, Of::Iamport), product })
     }
 
     /// Reads everything; the bad lines, all of them, if there is one. Empty lines are passed over.
@@ -135,6 +146,7 @@ impl Reader {
                 take,
             ),
             Of::EasyTalk => self.read(input, easytalk::order, |line| Data::EasyTalk(Box::new(line)), take),
+            Of::Iamport => self.read(input, iamport::order, |line| Data::Iamport(Box::new(line)), take),
         }
     }
 

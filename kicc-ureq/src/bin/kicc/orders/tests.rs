@@ -65,6 +65,32 @@ fn an_order_of_easytalkpay_is_read() {
     }
 }
 
+#[test]
+fn an_order_of_import_is_a_charge_or_a_payment_in_the_window() {
+    let charge = r#"{"number":"A1","amount":51004,"customer_uid":"SECRET","name":"의자"}"#;
+    let paid = r#"{"number":"A2","amount":51004,"tax_free":4,"imp_uid":"imp_000000000001"}"#;
+    let orders = read_of(Of::Iamport, &format!("{charge}\n{paid}")).ok().unwrap();
+    assert!(orders.iter().all(|order| order.order.product() == Product::Iamport));
+    assert!(matches!(orders[0].order, Order::Charge(_)) && matches!(orders[1].order, Order::Window(_)));
+    let more = r#""name":"의자","card_quota":3,"buyer_name":"n","buyer_email":"e","buyer_tel":"t",
+        "buyer_addr":"a","buyer_postcode":"p","tax_free":4"#;
+    let whole = charge.replace(r#""name":"의자""#, &more.replace('\n', ""));
+    assert_eq!(read_of(Of::Iamport, &whole).ok().unwrap().len(), 1);
+    for (from, to, why) in [
+        (r#","name":"의자""#, "", "name: is missing"),
+        ("51004", "51004,\"vat\":1", "unknown field `vat`"),
+        ("51004", "49999,\"card_quota\":3", "card quota: is for amounts of 50000 won and more"),
+        ("51004", "51004,\"card_quota\":\"3\"", "card_quota: must be a whole number of months"),
+        ("SECRET", "SECRET/", "customer_uid: "),
+        ("customer_uid", "imp_uid", "name: is for a charge"),
+        ("\"name\"", "\"imp_uid\":\"imp_1\",\"name\"", "exactly one of them"),
+        (r#""customer_uid":"SECRET","#, "", "exactly one of them"),
+    ] {
+        let bad = read_of(Of::Iamport, &charge.replace(from, to)).err().unwrap().remove(0).why;
+        assert!(bad.contains(why) && !bad.contains("SECRET"), "{bad}");
+    }
+}
+
 /// R5: every field is checked, and the error names it. R23: no value is shown.
 #[test]
 fn r5_r23_bad_lines_name_field_and_limit_and_no_value() {

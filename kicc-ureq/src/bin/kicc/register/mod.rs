@@ -1,6 +1,7 @@
 //! `kicc register`: opens the windows in which customers pay or authenticate.
 
 mod easytalk;
+mod iamport;
 mod simple;
 
 use std::{
@@ -15,7 +16,7 @@ use kicc_proto::{
 };
 use kicc_ureq::{
     client::Clock,
-    http::{CallError, CallLimits, Http, HttpSettings},
+    http::{CallError, CallLimits, Http},
 };
 use serde::Serialize;
 
@@ -49,9 +50,15 @@ The fields of a line, all texts but `amount` and `tax`, which are won; [..] may 
   easytalk  number, order_number, amount, tax, product_name, merchant_name, return_url, [business_number],
             [complete_url], [notice]
   simple    number, order_number, customer_key, virtual_number, payment_method, card_code, return_url, [parameter]
+  iamport   number, amount, name, pay_method (card, trans, vbank or phone), return_url, [tax_free], [buyer_name],
+            [buyer_email], [buyer_tel], [buyer_addr], [buyer_postcode], [customer_uid], [digital] (true or false)
 
 `number` is this registration's own (shopTransactionId), not the one under which `kicc pay` will approve. To a gateway on
-this machine, `return_url` may be plain http to this machine.";
+this machine, `return_url` may be plain http to this machine.
+
+With i'mport nothing is registered, and nothing sent: what is printed is the argument of `IMP.request_pay`, safe inside a
+script element. `number` is the order's own (merchant_uid), under which `kicc pay` then verifies the payment by the imp_uid
+that the page got. With a customer_uid the window issues a billing key and charges nothing.";
 
 /// What stays the same for all lines.
 struct Desk<'a> {
@@ -68,7 +75,7 @@ struct Ready {
     registration: Registration,
 }
 
-/// A window, to be opened in the customer's browser.
+/// A window at an address, to be opened in the customer's browser.
 #[derive(Serialize)]
 struct Window<'a> {
     number: &'a str,
@@ -79,13 +86,18 @@ struct Window<'a> {
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Exit, Fail> {
     let config = Config::load(&args.config, args.product.as_deref())?;
-    let (host, read): (&HttpSettings, Read) = match config.product {
-        Product::Simple => (&config.auth_http, |desk, input| whole(input, |line| simple::ready(line, desk))),
-        Product::EasyTalk => (&config.http, |desk, input| whole(input, |line| easytalk::ready(line, desk))),
-    };
+    let host = if config.product == Product::Simple { &config.auth_http } else { &config.http };
     let http = Http::new(host.clone()).map_err(Fail::input)?;
     let desk = Desk { config: &config, clock: Clock::new(), is_loopback: http.is_loopback() };
-    let ready = read(&desk, pay::open(&args.orders)?)?;
+    let input = pay::open(&args.orders)?;
+    let ready = match config.product {
+        Product::Simple => whole(input, |line| simple::ready(line, &desk), Ready::number)?,
+        Product::EasyTalk => whole(input, |line| easytalk::ready(line, &desk), Ready::number)?,
+        Product::Iamport => {
+            let pages = whole(input, |line| iamport::page(line, &desk), iamport::Page::number)?;
+            return print(&pages, args.output);
+        }
+    };
     let limits = CallLimits {
         send_within: std::time::Duration::from_millis(config.policy.send_by.0),
         answer_within: std::time::Duration::from_millis(config.policy.answer_timeout.0),
@@ -112,18 +124,29 @@ pub fn run(args: &Args) -> Result<Exit, Fail> {
     Ok(worst)
 }
 
-type Read = fn(&Desk<'_>, Box<dyn BufRead + Send>) -> Result<Vec<Ready>, Fail>;
+fn print(pages: &[iamport::Page], format: Format) -> Result<Exit, Fail> {
+    let mut out = io::stdout();
+    for page in pages {
+        match format {
+            Format::Json => result::json(page, &mut out)?,
+            Format::Text => writeln!(out, "{:<20}  {}", page.number(), page.parameters())?,
+        }
+    }
+    out.flush()?;
+    Ok(Exit::DONE)
+}
 
 /// All lines, or every bad one on standard error.
-fn whole<L: Fields>(
+fn whole<L: Fields, T>(
     input: impl BufRead,
-    ready: impl Fn(&L) -> Result<Ready, String>,
-) -> Result<Vec<Ready>, Fail> {
-    let (mut all, mut bad) = (Vec::<Ready>::new(), Vec::new());
+    ready: impl Fn(&L) -> Result<T, String>,
+    number: impl Fn(&T) -> &TransactionNumber,
+) -> Result<Vec<T>, Fail> {
+    let (mut all, mut bad) = (Vec::<T>::new(), Vec::new());
     lines::each(input, ready, |read| {
         match read {
-            Ok((line, _, ready)) if all.iter().any(|earlier| earlier.number == ready.number) => {
-                let number = Some(ready.number.to_string());
+            Ok((line, _, ready)) if all.iter().any(|earlier| number(earlier) == number(&ready)) => {
+                let number = Some(number(&ready).to_string());
                 bad.push(BadLine { line, number, why: "number: stands in an earlier line".into() });
             }
             Ok((_, _, ready)) => all.push(ready),
@@ -132,6 +155,12 @@ fn whole<L: Fields>(
         true
     })?;
     if bad.is_empty() { Ok(all) } else { Err(pay::refuse(&bad)) }
+}
+
+impl Ready {
+    fn number(&self) -> &TransactionNumber {
+        &self.number
+    }
 }
 
 impl Desk<'_> {

@@ -37,7 +37,7 @@ impl Case {
         match self.van {
             Meets::Plan(plan) => vec![plan],
             Meets::Any(rescue) => Fault::of(van(self.product))
-                .filter(|fault| fault.row().end == End::Reversed && comes_to(*fault, rescue))
+                .filter(|fault| fault.row().end == End::Reversed && comes_to(self.product, *fault, rescue))
                 .map(|fault| Plan { fault, rescue: Some(rescue) })
                 .filter(|plan| plan.end() == self.expected)
                 .collect(),
@@ -45,13 +45,35 @@ impl Case {
     }
 }
 
-/// Whether the rescue of such an order has the messages that this befalls: what was not booked is not cancelled, and what
-/// is known to be approved is not asked about.
-fn comes_to(fault: Fault, rescue: Rescue) -> bool {
-    let booked = !matches!(fault, Fault::HangBefore | Fault::ResetBefore | Fault::DuplicateBefore);
-    let known = matches!(fault, Fault::AmountMissing | Fault::AmountDiffers);
+/// Whether the rescue of such an order has the messages that this befalls: what does not stand is not cancelled, and
+/// what is known to be approved is not asked about. And whether a client can do anything about it: not where a gateway
+/// charges twice and gives nothing back, nor where it refuses in plain words and its look-up shows nothing standing (R6).
+fn comes_to(product: Product, fault: Fault, rescue: Rescue) -> bool {
+    let in_vain = match (fault, rescue) {
+        (Fault::PaidTwice, Rescue::ProvesNothing) => true,
+        (Fault::Duplicate, Rescue::QueryCancelled | Rescue::QueryLags) => product == Product::Iamport,
+        _ => false,
+    };
+    if in_vain {
+        return false;
+    }
+    let booked = !matches!(
+        fault,
+        Fault::HangBefore
+            | Fault::ResetBefore
+            | Fault::DuplicateBefore
+            | Fault::Unauthorized
+            | Fault::ReadyFails
+    );
+    let stands = booked && fault != Fault::CancelledAtOnce;
+    let known = match fault {
+        Fault::AmountDiffers => true,
+        // A payment without an amount is not read.
+        Fault::AmountMissing => product != Product::Iamport,
+        _ => false,
+    };
     let of_queries_only = !rescue.concerns(Kind::Cancel);
-    (booked || !is_of_cancels_only(rescue)) && (booked && !known || !of_queries_only)
+    (stands || !is_of_cancels_only(rescue)) && (booked && !known || !of_queries_only)
 }
 
 /// Where an order's client connects to.
@@ -63,6 +85,8 @@ pub enum Door {
     Refuse,
     /// A port that does not speak TLS, though the client does.
     NoTls,
+    /// The VAN, with an i'mport key that gets no token, in a way that has this name.
+    NoToken(&'static str),
 }
 
 /// What the merchant's accept step says of an order.
@@ -77,6 +101,10 @@ pub enum Books {
     /// Always that it cannot tell.
     CannotTell,
 }
+
+/// The i'mport keys that get no token, and the lines of the fault table that say how.
+pub const NO_TOKEN: [(&str, &str); 3] =
+    [("down", "token_down: 503"), ("hang", "token_hang: no answer"), ("html", "token_html: HTML")];
 
 /// The cases of a product, or of all products by turns.
 pub fn of(product: Option<Product>) -> Vec<Case> {
@@ -116,8 +144,8 @@ fn of_product(product: Product) -> Vec<Case> {
         Fault::of(van(product)).map(|fault| planned(fault.row().name, fault, None)).collect();
     for rescue in Rescue::of(van(product)) {
         let (row, of_cancels_only) = (rescue.row(), is_of_cancels_only(rescue));
-        // Simple Payment's rescue cancels nothing; EasyTalkPay's cancels what the query finds.
-        if !of_cancels_only || product == Product::EasyTalk {
+        // Simple Payment's rescue cancels nothing; the others' cancel what the query finds.
+        if !of_cancels_only || product != Product::Simple {
             cases.push(case(&format!("any of these, {}", row.name), Meets::Any(rescue), row.end));
         }
         if of_cancels_only {
@@ -135,6 +163,9 @@ fn of_product(product: Product) -> Vec<Case> {
         door("refuse: no connection", Door::Refuse),
         door("tls: no handshake", Door::NoTls),
     ]);
+    if product == Product::Iamport {
+        cases.extend(NO_TOKEN.map(|(key, name)| door(name, Door::NoToken(key))));
+    }
     cases
 }
 
@@ -147,6 +178,7 @@ pub fn van(product: Product) -> faults::Product {
     match product {
         Product::Simple => faults::Product::Simple,
         Product::EasyTalk => faults::Product::EasyTalk,
+        Product::Iamport => faults::Product::Iamport,
     }
 }
 
@@ -166,9 +198,9 @@ mod tests {
     }
 
     #[test]
-    fn of_both_products_is_each_by_turns() {
+    fn of_all_products_is_each_by_turns() {
         let cases = of(None);
         assert_eq!(cases.len(), Product::ALL.map(|product| of(Some(product)).len()).iter().sum::<usize>());
-        assert_eq!([cases[0].product, cases[1].product], Product::ALL);
+        assert_eq!([0, 1, 2].map(|at| cases[at].product), Product::ALL);
     }
 }

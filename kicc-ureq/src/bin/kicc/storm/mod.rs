@@ -1,4 +1,4 @@
-//! `kicc storm`: orders of both products through every fault of the simulated VAN, and both books compared after it.
+//! `kicc storm`: orders of all products through every fault of the simulated VAN, and both books compared after it.
 
 mod books;
 mod cases;
@@ -21,6 +21,7 @@ use kicc_proto::{
     codes::{CodeSets, Codes, ResultCode},
     easytalk::{Settings, StatusQuery},
     flow::Policy,
+    iamport,
     product::Product,
     time::Millis,
     values::Invalid,
@@ -44,7 +45,7 @@ const OF_EACH: u32 = 12;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// One product only, instead of both
+    /// One product only, instead of all
     #[arg(long, value_name = "NAME",
         value_parser = PossibleValuesParser::new(Product::ALL.map(Product::as_str))
             .try_map(|name| Product::from_name(&name).ok_or("no such product")))]
@@ -126,7 +127,16 @@ fn policy(args: &Args, van: &VanConfig) -> Result<Policy, Fail> {
     let duplicate = vec![ResultCode::new(&van.duplicate_code).map_err(Fail::input)?];
     policy.codes = Codes::new(CodeSets { duplicate, ..CodeSets::default() }).map_err(Fail::input)?;
     policy.products.easytalk = Some(easytalk(&van.easytalk).map_err(Fail::input)?);
-    Ok(policy)
+    Ok(policy.with_iamport(iamport(args)))
+}
+
+/// The simulated i'mport sells through a test channel, and its lists show that.
+fn iamport(args: &Args) -> iamport::Settings {
+    let mut settings = iamport::Settings::test();
+    settings.sees_sandbox = true;
+    settings.answer_timeout.0 /= args.scale;
+    settings.quiet_period.0 /= args.scale;
+    settings
 }
 
 fn easytalk(van: &EasyTalkSettings) -> Result<Settings, Invalid> {
@@ -167,7 +177,8 @@ mod tests {
 
     #[test]
     fn by_default_every_case_comes_at_least_ten_times() {
-        for words in [&["kicc", "storm"][..], &["kicc", "storm", "--product", "easytalk"]] {
+        let one = |product| vec!["kicc", "storm", "--product", product];
+        for words in [vec!["kicc", "storm"], one("easytalk"), one("iamport")] {
             let args = <crate::Cli as clap::Parser>::try_parse_from(words).unwrap();
             let crate::Cli::Storm(args) = args else { panic!("another command") };
             let cases = cases::of(args.product);

@@ -6,7 +6,7 @@ use std::{
 };
 
 use kicc_proto::{
-    easytalk,
+    easytalk, iamport,
     product::Product,
     simple,
     values::{Amount, CertControlNumber, Invalid, OrderNumber, Parts, TokenKey, TransactionNumber, Won},
@@ -63,11 +63,17 @@ impl Order {
         match product {
             Product::Simple => client.approve(&self.simple()?),
             Product::EasyTalk => client.approve(&self.easytalk()?),
+            Product::Iamport => client.approve(&self.iamport()?),
         }
     }
 
     fn simple(&self) -> Result<simple::Order, Invalid> {
         Ok(simple::Order::new(self.number.clone(), self.amount, TokenKey::new("TOKEN_OF_A_STORM")?))
+    }
+
+    fn iamport(&self) -> Result<iamport::Charge, Invalid> {
+        let customer = iamport::CustomerUid::new("customer-of-a-storm")?;
+        iamport::Charge::new(self.number.clone(), customer, self.amount, "goods")
     }
 
     /// With a `certControlNo` that the VAN takes as made up.

@@ -8,6 +8,7 @@ use std::{
 use kicc_proto::{
     easytalk,
     flow::Policy,
+    iamport::{self, ApiKeys, StoreCode},
     product::Merchant,
     simple,
     time::Millis,
@@ -20,13 +21,13 @@ use kicc_proto::{
 use kicc_testkit::van::{Van, VanConfig};
 use kicc_ureq::{
     Client,
-    client::{Answer, Question, Signing, Terminal},
+    client::{Answer, Keys, Question, Signing, Terminal},
     http::{Http, HttpSettings},
     journal::SqliteJournal,
 };
 
 use super::{
-    cases::{Books, Case, Door},
+    cases::{Books, Case, Door, NO_TOKEN},
     orders::Order,
 };
 use crate::exit::Fail;
@@ -70,6 +71,8 @@ pub struct Clients {
     hasty: Client,
     refuse: Client,
     no_tls: Client,
+    /// By their keys.
+    no_token: HashMap<&'static str, Client>,
 }
 
 impl Clients {
@@ -81,16 +84,21 @@ impl Clients {
         journal: &Arc<SqliteJournal>,
         shop: &Arc<Shop>,
     ) -> Result<Clients, Fail> {
-        let client = |url: String, policy: &Policy| {
+        let (own_key, secret) = ("sandbox-imp-key", "sandbox-imp-secret");
+        let client_of = |imp_key: &str, url: String, policy: &Policy| {
             let shop = Arc::clone(shop);
             Client::builder(Http::new(HttpSettings::new(url)).map_err(Fail::input)?, journal.clone())
                 .policy(policy.clone())
                 .terminal(simple(config).map_err(Fail::input)?)
                 .terminal(easytalk().map_err(Fail::input)?)
+                .terminal(iamport(config, imp_key, secret).map_err(Fail::input)?)
                 .accept_step(move |question: &Question<'_>| shop.accept(question))
                 .build()
                 .map_err(Fail::input)
         };
+        let client = |url: String, policy: &Policy| client_of(own_key, url, policy);
+        let no_token =
+            NO_TOKEN.into_iter().map(|(key, _)| Ok((key, client_of(key, van.base_url(), policy)?)));
         let mut hasty = policy.clone();
         hasty.horizon = Millis(6 * policy.quiet_period.0);
         Ok(Clients {
@@ -98,6 +106,7 @@ impl Clients {
             hasty: client(van.base_url(), &hasty)?,
             refuse: client(format!("http://{}", van.refusing_addr()), policy)?,
             no_tls: client(format!("https://{}", van.addr()), policy)?,
+            no_token: no_token.collect::<Result<_, Fail>>()?,
         })
     }
 
@@ -108,6 +117,7 @@ impl Clients {
             (Door::Van, _) => &self.van,
             (Door::Refuse, _) => &self.refuse,
             (Door::NoTls, _) => &self.no_tls,
+            (Door::NoToken(key), _) => &self.no_token[key],
         }
     }
 }
@@ -124,7 +134,7 @@ fn simple(config: &VanConfig) -> Result<Terminal, Invalid> {
             service_id: ServiceId::new("SVC_SIMPLE")?,
             business_number: BusinessNumber::new("1234567890")?,
         }),
-        signing: Some(Signing {
+        keys: Keys::Signing(Signing {
             channel_id: ChannelId::new(&config.channel_id)?,
             signer: Arc::new(HmacSha256::new(&Secret::from_utf8("sandbox-secret-key"))),
         }),
@@ -137,6 +147,17 @@ fn easytalk() -> Result<Terminal, Invalid> {
             environment: environment()?,
             van_terminal_id: VanTerminalId::new("T5102001")?,
         }),
-        signing: None,
+        keys: Keys::None,
+    })
+}
+
+fn iamport(config: &VanConfig, imp_key: &str, imp_secret: &str) -> Result<Terminal, Invalid> {
+    Ok(Terminal {
+        merchant: Merchant::Iamport(iamport::Merchant {
+            environment: environment()?,
+            store: StoreCode::new(&config.iamport.store_id)?,
+            tier: None,
+        }),
+        keys: Keys::Api(ApiKeys::new(imp_key, imp_secret)?),
     })
 }

@@ -5,7 +5,7 @@ use std::{
     io::{self, Write},
 };
 
-use kicc_proto::{flow::Policy, product::Product, time::Millis};
+use kicc_proto::{flow::Policy, iamport, product::Product, time::Millis};
 
 use super::{Args, cases::Case, ended::Ended};
 
@@ -42,6 +42,19 @@ pub fn introduce(
         seconds(policy.horizon),
         seconds(life.horizon) / 3_600.0
     )?;
+    if let Some(own) = &policy.products.iamport
+        && products(cases).any(|(product, _)| product == Product::Iamport)
+    {
+        let life = iamport::Settings::test();
+        writeln!(
+            out,
+            "i'mport's answers are awaited {:.2} s instead of {} s, its quiet period is {:.2} s instead of {} s",
+            seconds(own.answer_timeout),
+            seconds(life.answer_timeout),
+            seconds(own.quiet_period),
+            seconds(life.quiet_period)
+        )?;
+    }
     if products(cases).any(|(product, _)| product == Product::EasyTalk) {
         writeln!(
             out,
@@ -101,5 +114,6 @@ pub fn title(product: Product) -> &'static str {
     match product {
         Product::Simple => "Simple Payment",
         Product::EasyTalk => "EasyTalkPay",
+        Product::Iamport => "i'mport",
     }
 }
