@@ -1,34 +1,37 @@
-//! What a browser posts to `returnUrl`, which anybody can forge. The first byte says from which window, the second
-//! how it is labelled, the rest is the body.
+//! What comes through strangers' hands, and anybody can forge: what a browser posts to `returnUrl`, and what i'mport's
+//! window, webhook and confirm process say. The first byte says which, the second how it is labelled, the rest is the
+//! body.
 
 use kicc_proto::{
     easytalk,
+    iamport::{HintError, ImpUid, confirm::Confirm, result::WindowResult, webhook::Webhook},
     simple::auth,
     values::OrderNumber,
     wire::post::{POST_MAX, Post, PostError, Posted},
 };
 
-use super::shop::{NUMBER, ORDER_NUMBER, number};
+use super::shop::{NUMBER, ORDER_NUMBER, nth, number};
 
 const REGISTER_ID: &str = "REG-9";
-const LABELS: [Option<&str>; 6] = [
+const LABELS: [Option<&str>; 7] = [
     None,
     Some("application/x-www-form-urlencoded"),
     Some("application/x-www-form-urlencoded; charset=UTF-8"),
     Some("application/x-www-form-urlencoded; charset=\"euc-kr\""),
     Some("application/x-www-form-urlencoded; charset=utf-16le"),
     Some("multipart/form-data; boundary=x"),
+    Some("application/json; charset=utf-8"),
 ];
 
-/// Only a post that names our order, once in each deciding field, is believed.
+/// Only a post that names our order, once in each deciding field, is believed; and a hint names what it says, once.
 ///
 /// # Panics
 /// Where that does not hold.
 pub fn check(data: &[u8]) {
     let [which, label, body @ ..] = data else { return };
-    let post = Post { content_type: LABELS[usize::from(*label) % LABELS.len()], body };
+    let post = Post { content_type: LABELS[nth(*label, LABELS.len())], body };
     let order_number = OrderNumber::new(ORDER_NUMBER).unwrap();
-    match which % 3 {
+    match nth(*which, 7) {
         0 => {
             let ids = [("shopOrderNo", ORDER_NUMBER)];
             judge(post, &easytalk::window::read(post, &order_number), &ids, |found, all| {
@@ -44,12 +47,72 @@ pub fn check(data: &[u8]) {
                 assert!(order.is_empty() || order == [&b""[..]] || order == [ORDER_NUMBER.as_bytes()]);
             });
         }
-        _ => {
+        2 => {
             let ids = [("requestTid", NUMBER), ("registerTid", REGISTER_ID)];
             let read = auth::read_user_window(post, &number(NUMBER), REGISTER_ID);
             judge(post, &read, &ids, |found, all| {
                 assert_eq!(all("certSeqNo"), [found.sequence_number.as_bytes()]);
             });
+        }
+        3 => hint(post, Webhook::read(post), |webhook| {
+            let mut said = vec![("imp_uid", Some(webhook.imp_uid.to_string()))];
+            said.push(("merchant_uid", webhook.merchant_uid.as_deref().map(str::to_owned)));
+            said.push(("status", webhook.claimed.as_ref().map(ToString::to_string)));
+            said
+        }),
+        4 => hint(post, WindowResult::from_callback(post), named),
+        5 => {
+            let query = String::from_utf8_lossy(body);
+            let form = query.strip_prefix('?').unwrap_or(&query).as_bytes();
+            let post = Post { content_type: LABELS[1], body: form };
+            hint(post, WindowResult::from_query(&query), named);
+        }
+        _ => hint(post, Confirm::read(post), |confirm| {
+            let ids = [&*confirm.imp_uid.to_string(), &*confirm.merchant_uid.to_string()].map(str::to_owned);
+            let [imp_uid, merchant_uid] = ids;
+            vec![("imp_uid", Some(imp_uid)), ("merchant_uid", Some(merchant_uid))]
+        }),
+    }
+}
+
+fn named(result: &WindowResult) -> Vec<(&'static str, Option<String>)> {
+    assert!(result.look_up().is_some(), "nothing to look up");
+    let imp_uid = result.imp_uid.as_ref().map(ImpUid::to_string);
+    vec![("imp_uid", imp_uid), ("merchant_uid", result.merchant_uid.as_ref().map(ToString::to_string))]
+}
+
+/// What a hint names stands in it, once, as a reader apart from ours sees it.
+fn hint<T>(
+    post: Post<'_>,
+    read: Result<T, HintError>,
+    named: impl FnOnce(&T) -> Vec<(&'static str, Option<String>)>,
+) {
+    let Ok(found) = read else { return };
+    assert!(post.body.len() <= POST_MAX);
+    let json = match post.content_type {
+        Some(label) => label.starts_with("application/json"),
+        None => post.body.trim_ascii_start().starts_with(b"{"),
+    };
+    let said = match json {
+        true => match serde_json::from_slice::<serde_json::Value>(post.body) {
+            Ok(said) => Some(said),
+            // Damage in a text that is only shown, or in a field that is passed over.
+            Err(_) => return,
+        },
+        false => None,
+    };
+    for (name, ours) in named(&found) {
+        // An open text is made fit for people.
+        let Some(ours) = ours.filter(|ours| ours.bytes().all(|byte| byte.is_ascii_graphic())) else {
+            continue;
+        };
+        match &said {
+            // A number is a text as it is written.
+            Some(said) => assert!(said[name] == *ours || said[name].is_number(), "{name}: {ours}"),
+            None => {
+                let stated = values(post.body, name);
+                assert_eq!(stated, [ours.as_bytes()], "{name}");
+            }
         }
     }
 }

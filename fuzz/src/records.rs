@@ -9,7 +9,7 @@ use kicc_proto::{
     wire::{MaybeSent, Reply},
 };
 
-use super::shop::{Shop, approved, voided};
+use super::shop::{IMP_UIDS, Shop, TOTAL, approved, listed, payment, voided};
 
 /// The steps that are taken with a record that may be driven.
 const STEPS: usize = 12;
@@ -82,8 +82,12 @@ fn drive(record: Record, how: u8) {
             }
             Step::Transmit(transmit) => match shop.encode(transmit) {
                 Err(step) => step,
-                Ok((_, in_flight)) => {
-                    let bodies = [voided(product), approved(product)];
+                Ok((sent, in_flight)) => {
+                    let one = |status, cancelled| listed(&[payment(IMP_UIDS[0], status, TOTAL, cancelled)]);
+                    let bodies = match sent.path.starts_with("/payments/findAll/") {
+                        true => [one("cancelled", TOTAL), one("paid", 0)],
+                        false => [voided(product), approved(product)],
+                    };
                     match answers & 3 {
                         0 => in_flight.lost(shop.now),
                         1 => {

@@ -19,27 +19,34 @@ use serde::{
 };
 use serde_json::Value;
 
-use super::shop::{HEADS, NUMBER, Shop, TOTAL, approved, voided};
+use super::shop::{HEADS, IMP_UIDS, NUMBER, Shop, TOTAL, approved, listed, nth, payment, voided};
 
-const MESSAGES: [(Product, Verb); 6] = [
+const MESSAGES: [(Product, Verb); 9] = [
     (Product::Simple, Verb::Approve),
     (Product::Simple, Verb::Cancel),
     (Product::Simple, Verb::NetCancel),
     (Product::EasyTalk, Verb::Approve),
     (Product::EasyTalk, Verb::Cancel),
     (Product::EasyTalk, Verb::Query),
+    (Product::Iamport, Verb::Approve),
+    (Product::Iamport, Verb::Cancel),
+    (Product::Iamport, Verb::Query),
 ];
+
+/// What an input's first byte says: which message is answered.
+pub fn about(data: &[u8]) -> Option<(Product, Verb)> {
+    data.first().map(|message| MESSAGES[nth(*message, MESSAGES.len())])
+}
 
 /// R6, R7, R8: only an answer that proves it is a success, a refusal or a void, and damage to a text undoes none.
 ///
 /// # Panics
 /// Where that does not hold.
 pub fn check(data: &[u8]) {
-    let [message, label, body @ ..] = data else { return };
-    let (product, verb) = MESSAGES[usize::from(*message) % MESSAGES.len()];
-    match HEADS.get(usize::from(*label) % (HEADS.len() + 3)) {
-        Some(_) => judge(product, verb, usize::from(*label) % (HEADS.len() + 3), body),
-        None => damage_a_text(product, verb, usize::from(*label) % 3, body),
+    let ([_, label, body @ ..], Some((product, verb))) = (data, about(data)) else { return };
+    match nth(*label, HEADS.len() + 3) {
+        head if head < HEADS.len() => judge(product, verb, head, body),
+        more => damage_a_text(product, verb, more - HEADS.len(), body),
     }
 }
 
@@ -49,6 +56,7 @@ fn judge(product: Product, verb: Verb, head: usize, body: &[u8]) {
     let text = match product {
         Product::Simple => UTF_8.decode_without_bom_handling(body).0,
         Product::EasyTalk => charset.unwrap_or(EUC_KR).decode_without_bom_handling(body).0,
+        Product::Iamport => charset.unwrap_or(UTF_8).decode_without_bom_handling(body).0,
     };
     let said = serde_json::from_str::<Value>(&text);
     let reading = reading(&record, verb);
@@ -57,7 +65,9 @@ fn judge(product: Product, verb: Verb, head: usize, body: &[u8]) {
         assert_ne!(record.stage, Stage::Undecided, "R7: an unknown answer approved it");
         return;
     }
-    assert_eq!(status, 200, "R6");
+    // i'mport says so that there is no such payment.
+    let absent = product == Product::Iamport && verb == Verb::Query && status == 404;
+    assert!(status == 200 || absent && matches!(reading, Happening::Answered(..)), "R6: {status}");
     let said = match said {
         Ok(said) => said,
         // The core reads only the fields that it knows, and replaces what cannot be read in a text.
@@ -72,6 +82,7 @@ fn judge(product: Product, verb: Verb, head: usize, body: &[u8]) {
     let names = match product {
         Product::Simple => ["respCd", "tid", "mercTrxNo", "trxAmt"],
         Product::EasyTalk => ["resCd", "vanTid", "shopTransactionId", "amount"],
+        Product::Iamport => return judge_of_iamport(verb, &said, &record),
     };
     let [code, terminal, number, amount] = names.map(|name| &said[name]);
     let code = code.as_str().expect("R6: a code is a string");
@@ -107,10 +118,51 @@ fn judge(product: Product, verb: Verb, head: usize, body: &[u8]) {
             assert_ne!(code, "0000", "R6: a success is no refusal");
             let shown = match product {
                 Product::Simple => &said["aprvNo"],
-                Product::EasyTalk => &said["cancelControlNo"],
+                Product::EasyTalk | Product::Iamport => &said["cancelControlNo"],
             };
             assert!(absent(shown) || !shown.is_string() && !shown.is_number(), "R6: {shown}");
         }
+    }
+}
+
+/// The same of i'mport, whose code is an integer and whose fields are those of a payment (R6, R8, R12).
+fn judge_of_iamport(verb: Verb, said: &Value, record: &Record) {
+    let code = said["code"].as_i64().expect("R6: a code is an integer");
+    let payments = match &said["response"]["list"] {
+        Value::Array(list) => list.iter().collect(),
+        _ => vec![&said["response"]],
+    };
+    let ours = |payment: &Value| payment["merchant_uid"].as_str() == Some(NUMBER);
+    let won = |amount: &Value| amount.as_f64().or_else(|| amount.as_str()?.parse().ok());
+    let stands = |payment: &&Value| {
+        matches!(payment["status"].as_str(), Some("paid" | "cancelled"))
+            && won(&payment["amount"]) > won(&payment["cancel_amount"])
+    };
+    match (reading(record, verb), verb) {
+        (Happening::Succeeded(_), _) => {
+            assert_eq!(code, 0, "R6");
+            assert!(payments.iter().all(|payment| ours(payment)), "R6: another number's");
+            let stated = record.approval.as_ref().and_then(|approval| approval.van_number.as_deref());
+            let found = payments.iter().find(|payment| payment["imp_uid"].as_str() == stated);
+            let found = found.expect("R6: one of those that are stated");
+            assert_eq!(stands(found), verb != Verb::Cancel, "R12: by the amounts");
+        }
+        (Happening::Answered(..), Verb::Query) if code == 0 => {
+            let plain = |payment: &&&Value| {
+                ["customer_uid", "customer_uid_usage", "channel"].iter().all(|name| payment[name].is_null())
+            };
+            assert_eq!(payments.iter().filter(|one| stands(one)).find(plain), None, "R12: one stands");
+        }
+        _ => {}
+    }
+    if record.stage == Stage::Undecided {
+        let payment = payments.first().expect("a payment");
+        assert_eq!(payment["status"].as_str(), Some("paid"), "only that is an approval");
+        assert_eq!(won(&payment["amount"]), Some(TOTAL as f64), "R8");
+        assert_eq!(won(&payment["cancel_amount"]), Some(0.0), "R8");
+    }
+    if record.ending.is_some() && verb == Verb::Approve {
+        assert_eq!((code, payments[0]["status"].as_str()), (0, Some("failed")), "R6: a decline");
     }
 }
 
@@ -140,6 +192,8 @@ fn key_twice(text: &str) -> bool {
 fn damage_a_text(product: Product, verb: Verb, charset: usize, damage: &[u8]) {
     let content_type = HEADS[charset].1;
     let good = match verb {
+        // A look-up of i'mport's, of all payments of the number.
+        Verb::Query if product == Product::Iamport => listed(&[payment(IMP_UIDS[0], "paid", TOTAL, 0)]),
         Verb::Approve | Verb::Query => approved(product),
         Verb::Cancel | Verb::NetCancel => voided(product),
     };
@@ -166,14 +220,21 @@ fn answered(product: Product, verb: Verb, reply: Reply<'_>) -> Record {
     let mut shop = Shop::new(product);
     let in_flight = shop.under_way(verb);
     let before = Record::of_row(&shop.rows[&shop.key()]).unwrap();
-    let Step::Persist(persist) = in_flight.reply(reply, shop.now) else {
-        panic!("R18: nothing to write down")
+    let step = match in_flight.reply(reply, shop.now) {
+        // A token was refused: the look-up is sent once more.
+        Step::Transmit(transmit) => {
+            assert_eq!((product, verb, reply.status), (Product::Iamport, Verb::Query, 401), "R4: sent again");
+            let (_, in_flight) = shop.encode(transmit).expect("in time");
+            in_flight.reply(reply, shop.now)
+        }
+        step => step,
     };
+    let Step::Persist(persist) = step else { panic!("R18: nothing to write down") };
     let row = persist.row();
     let record = Record::of_row(&row).expect("a record that is written can be read");
     assert_eq!(record.encode(), row.record);
     assert!(record.history.len() > before.history.len());
-    if record.ending.is_some() && verb == Verb::Approve {
+    if record.ending.is_some() && verb == Verb::Approve && product != Product::Iamport {
         let code = ResultCode::new(&record.said.as_ref().expect("a refusal").code).unwrap();
         let class = shop.driver.policy.codes.class(code);
         assert!(matches!(class, Class::IssuerRefusal(_)), "R6: {class:?} ended it");

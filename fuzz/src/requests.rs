@@ -14,7 +14,9 @@ use kicc_proto::{
 };
 use serde_json::{Value, json};
 
-use super::shop::{Shop, easytalk_merchant, easytalk_settings, in_korea, simple_merchant};
+use super::shop::{Sent, Shop, easytalk_merchant, easytalk_settings, in_korea, nth, simple_merchant};
+
+mod iamport;
 
 /// R5: what a message is made of is what another parser reads in it, field by field, or it is refused.
 ///
@@ -33,13 +35,14 @@ pub fn round_trip(data: &[u8]) -> Option<()> {
     let text = String::from_utf8_lossy(text);
     let mut fields = text.split('\n');
     let mut next = || fields.next().unwrap_or_default();
-    match which % 6 {
+    match nth(*which, 6 + iamport::KINDS) {
         0 => approval(&mut next),
         1 => easytalk_approval(&mut next),
         2 => purchase(&mut next),
         3 => authentication(&mut next),
         4 => user(&mut next),
-        _ => methods(&mut next),
+        5 => methods(&mut next),
+        which => iamport::round_trip(which - 6, &mut next),
     }
 }
 
@@ -69,12 +72,12 @@ fn approval(next: Next<'_, '_>) -> Option<()> {
         "mercTrxNo": number, "tokenKey": token, "alotMonth": instalment, "trxAmt": total.0,
         "vatAmt": parts.vat.0, "svcAmt": parts.service_charge.0, "tranDt": "20261121", "tranTm": "120000",
     });
-    same(&net_cancel, UTF_8, &expected);
+    same(net_cancel.body.as_bytes(), UTF_8, &expected);
     expected["taxFreeAmt"] = parts.tax_free.0.into();
     if !data.is_empty() {
         expected["userData"] = data.into();
     }
-    same(&approval, UTF_8, &expected);
+    same(approval.body.as_bytes(), UTF_8, &expected);
     Some(())
 }
 
@@ -92,18 +95,18 @@ fn easytalk_approval(next: Next<'_, '_>) -> Option<()> {
         "vanTid": terminal, "shopTransactionId": number, "certControlNo": control,
         "approvalReqDate": "20261121",
     });
-    same(&approval, EUC_KR, &expected);
+    same(approval.body.as_bytes(), EUC_KR, &expected);
     let expected = json!({ "vanTid": terminal, "shopTransactionId": number, "transactionDate": "20261121" });
-    same(&query, EUC_KR, &expected);
+    same(query.body.as_bytes(), EUC_KR, &expected);
     Some(())
 }
 
-/// The bodies of the approval and of the rescue message.
-fn sent(product: Product, order: &dyn Order, rescue: Verb) -> [Vec<u8>; 2] {
+/// The approval and the rescue message.
+fn sent(product: Product, order: &dyn Order, rescue: Verb) -> [Sent; 2] {
     let mut shop = Shop::new(product);
     let opening = Opening { merchant: &shop.merchant, driver: &shop.driver, attempt: [1; 16] };
     let mut step = Step::Persist(order.open(&opening, shop.now).expect("a checked order can be opened"));
-    let mut first = Vec::new();
+    let mut first = None;
     loop {
         step = match step {
             Step::Persist(persist) => {
@@ -112,11 +115,11 @@ fn sent(product: Product, order: &dyn Order, rescue: Verb) -> [Vec<u8>; 2] {
             }
             Step::Transmit(transmit) => {
                 let (sent, in_flight) = shop.encode(transmit).expect("in time");
-                match sent.verb {
-                    Verb::Approve => first = sent.body.into_bytes(),
-                    verb => {
-                        assert_eq!(verb, rescue);
-                        return [first, sent.body.into_bytes()];
+                match first {
+                    None => first = Some(sent),
+                    Some(first) => {
+                        assert_eq!([first.verb, sent.verb], [Verb::Approve, rescue]);
+                        return [first, sent];
                     }
                 }
                 in_flight.lost(shop.now)

@@ -6,7 +6,7 @@ mod run;
 
 use self::run::Run;
 
-/// R4, R10, R17, R18: in the end ledger, books and what was told agree, however it went.
+/// R4, R10, R12, R17, R18: in the end ledger, books and what was told agree, however it went.
 ///
 /// # Panics
 /// Where that does not hold.

@@ -1,4 +1,4 @@
-//! A merchant of either product, a journal in memory, clocks that stand still unless moved, and what a gateway says.
+//! A merchant of any product, a journal in memory, clocks that stand still unless moved, and what a gateway says.
 
 use std::{
     collections::BTreeMap,
@@ -10,6 +10,7 @@ use kicc_proto::{
     codes::{CodeSets, Codes, ResultCode},
     easytalk,
     flow::{Driver, InFlight, Opening, Policy, Step, Transmit, resume, table::Verb},
+    iamport,
     journal::{
         Expect, Key, Kind, Row, Written,
         record::{Pending, Record},
@@ -40,9 +41,14 @@ pub const NOT_FOUND: &str = "7404";
 pub const DECLINED: &str = "8521";
 pub const UNLISTED: &str = "9999";
 pub const TOKEN_KEY: &str = "TOKEN_ABC123XYZ";
+/// i'mport's.
+pub const TOKEN: &str = "0123456789abcdef0123456789abcdef01234567";
+pub const CUSTOMER: &str = "customer-1";
+/// i'mport's ids of the order's payments.
+pub const IMP_UIDS: [&str; 2] = ["imp_000000000001", "imp_000000000002"];
 
 /// How an answer may be labelled: status, content type, and the charset that this means where one is read.
-pub const HEADS: [(u16, Option<&str>, Option<&Encoding>); 8] = [
+pub const HEADS: [(u16, Option<&str>, Option<&Encoding>); 10] = [
     (200, None, None),
     (200, Some("application/json; charset=utf-8"), Some(UTF_8)),
     (200, Some("application/json;charset=EUC-KR"), Some(EUC_KR)),
@@ -51,6 +57,8 @@ pub const HEADS: [(u16, Option<&str>, Option<&Encoding>); 8] = [
     (500, Some("application/json; charset=utf-8"), Some(UTF_8)),
     (302, None, None),
     (201, None, None),
+    (404, Some("application/json; charset=utf-8"), Some(UTF_8)),
+    (401, Some("application/json; charset=utf-8"), Some(UTF_8)),
 ];
 
 pub struct Shop {
@@ -58,6 +66,7 @@ pub struct Shop {
     pub now: Now,
     pub driver: Driver,
     pub merchant: Merchant,
+    pub order: Box<dyn Order>,
     buffer: RequestBuffer,
     drawn: u8,
 }
@@ -65,6 +74,7 @@ pub struct Shop {
 /// A message that left.
 pub struct Sent {
     pub verb: Verb,
+    pub path: String,
     pub body: String,
 }
 
@@ -96,7 +106,21 @@ pub fn order(product: Product) -> Box<dyn Order> {
             amount(),
             CertControlNumber::new("CERT_1").unwrap(),
         )),
+        Product::Iamport => {
+            let customer = iamport::CustomerUid::new(CUSTOMER).unwrap();
+            Box::new(iamport::Charge::new(number(NUMBER), customer, iamport_amount(), "goods").unwrap())
+        }
     }
+}
+
+/// The same, paid in i'mport's window.
+pub fn window_payment() -> Box<dyn Order> {
+    let imp_uid = iamport::ImpUid::new(IMP_UIDS[0]).unwrap();
+    Box::new(iamport::WindowPayment::new(number(NUMBER), imp_uid, iamport_amount()).unwrap())
+}
+
+fn iamport_amount() -> Amount {
+    Amount::new(Won(TOTAL), Parts::default()).unwrap()
 }
 
 pub fn simple_merchant() -> simple::Merchant {
@@ -115,6 +139,14 @@ pub fn easytalk_merchant() -> easytalk::Merchant {
     }
 }
 
+pub fn iamport_merchant() -> iamport::Merchant {
+    iamport::Merchant {
+        environment: Environment::new("test").unwrap(),
+        store: iamport::StoreCode::new("imp12345678").unwrap(),
+        tier: None,
+    }
+}
+
 pub fn easytalk_settings() -> easytalk::Settings {
     let not_found = [ResultCode::new(NOT_FOUND).unwrap()];
     let query = easytalk::StatusQuery::new("/status.do", "transactionDate", &not_found).unwrap();
@@ -122,9 +154,11 @@ pub fn easytalk_settings() -> easytalk::Settings {
 }
 
 /// Made once: it is the same for all, and takes longer than a message.
-static POLICY: LazyLock<Arc<Policy>> = LazyLock::new(|| Arc::new(policy()));
+static POLICY: LazyLock<Arc<Policy>> = LazyLock::new(|| Arc::new(policy(iamport::OnFoundPaid::Cancel)));
 
-fn policy() -> Policy {
+static ADOPTING: LazyLock<Arc<Policy>> = LazyLock::new(|| Arc::new(policy(iamport::OnFoundPaid::Adopt)));
+
+fn policy(on_found_paid: iamport::OnFoundPaid) -> Policy {
     let set = |text: &str| vec![ResultCode::new(text).unwrap()];
     let mut policy = Policy::default();
     policy.codes = Codes::new(CodeSets {
@@ -137,7 +171,9 @@ fn policy() -> Policy {
     .unwrap();
     policy.rescue_attempts = 12;
     policy.products.easytalk = Some(easytalk_settings());
-    policy
+    let mut settings = iamport::Settings::live();
+    settings.on_found_paid = on_found_paid;
+    policy.with_iamport(settings)
 }
 
 /// A moment in Korea, as the start of the monotonic clock.
@@ -150,15 +186,22 @@ impl Shop {
         let merchant = match product {
             Product::Simple => Merchant::Simple(simple_merchant()),
             Product::EasyTalk => Merchant::EasyTalk(easytalk_merchant()),
+            Product::Iamport => Merchant::Iamport(iamport_merchant()),
         };
         Shop {
             rows: BTreeMap::new(),
             now: in_korea("20261121120000"),
             driver: Driver { policy: Arc::clone(&POLICY), holder: "one".into(), accept_step: true },
             merchant,
+            order: order(product),
             buffer: RequestBuffer::new(),
             drawn: 0,
         }
+    }
+
+    /// What i'mport's look-up finds paid is put to the accept step.
+    pub fn adopt(&mut self) {
+        self.driver.policy = Arc::clone(&ADOPTING);
     }
 
     pub fn key(&self) -> Key {
@@ -172,7 +215,7 @@ impl Shop {
     pub fn open(&mut self) -> Step {
         let attempt = self.draw();
         let opening = Opening { merchant: &self.merchant, driver: &self.driver, attempt };
-        Step::Persist(order(self.merchant.product()).open(&opening, self.now).unwrap())
+        Step::Persist(self.order.open(&opening, self.now).unwrap())
     }
 
     /// The refund of an approval, where there is one.
@@ -221,9 +264,11 @@ impl Shop {
         let (verb, key, token) = (transmit.verb(), transmit.key().clone(), transmit.token());
         self.drawn = self.drawn.wrapping_add(1);
         let channel = ChannelId::new("CH_A1B2C3D4").unwrap();
+        let access = iamport::AccessToken::new(TOKEN).unwrap();
         let credentials = match self.merchant {
             Merchant::Simple(_) => Credentials::Signature { channel_id: &channel, signer: &Signer },
             Merchant::EasyTalk(_) => Credentials::None,
+            Merchant::Iamport(_) => Credentials::Token(&access),
         };
         let nonce = Nonce([self.drawn; 16]);
         let (request, in_flight) = transmit.encode(credentials, nonce, self.now, &mut self.buffer)?;
@@ -233,7 +278,8 @@ impl Shop {
             assert_eq!(record.pending, Pending::Message(verb), "R1: sent without a record");
         }
         let body = String::from_utf8(request.body().to_vec()).unwrap();
-        Ok((Sent { verb, body }, in_flight))
+        let path = request.path().to_owned();
+        Ok((Sent { verb, path, body }, in_flight))
     }
 
     /// Another process takes a row and goes on.
@@ -298,22 +344,37 @@ pub fn approved(product: Product) -> String {
             "0000",
             r#","shopOrderNo":"GDS30004","controlNo":"20261121000000000001","amount":51004,"transactionDate":"20261121120001","paymentInfo":{"authNo":"00017177"}"#,
         ),
+        Product::Iamport => with_code(product, "0", &payment(IMP_UIDS[0], "paid", TOTAL, 0)),
     }
 }
 
 /// A success of a net-cancel or cancel that voided something; of EasyTalkPay, also the query's answer that shows it.
 pub fn voided(product: Product) -> String {
-    with_code(
-        product,
-        "0000",
-        match product {
-            Product::Simple => r#","cardConfirmNo":"1234-56**-****-1234""#,
-            Product::EasyTalk => r#","cancelControlNo":"20261121000000000002","amount":51004"#,
-        },
+    match product {
+        Product::Simple => with_code(product, "0000", r#","cardConfirmNo":"1234-56**-****-1234""#),
+        Product::EasyTalk => {
+            with_code(product, "0000", r#","cancelControlNo":"20261121000000000002","amount":51004"#)
+        }
+        Product::Iamport => with_code(product, "0", &payment(IMP_UIDS[0], "cancelled", TOTAL, TOTAL)),
+    }
+}
+
+/// i'mport's payment of the order.
+pub fn payment(imp_uid: &str, status: &str, amount: u64, cancelled: u64) -> String {
+    format!(
+        r#"{{"imp_uid":"{imp_uid}","merchant_uid":"{NUMBER}","amount":{amount},"cancel_amount":{cancelled},"currency":"KRW","status":"{status}","sandbox":false,"card_number":"1234-56**-****-1234"}}"#
     )
 }
 
-/// An answer with that code and both echoes, and more fields with a comma before each.
+/// i'mport's answer to a look-up of the order's number.
+pub fn listed(payments: &[String]) -> String {
+    let (total, list) = (payments.len(), payments.join(","));
+    let page = format!(r#"{{"total":{total},"previous":0,"next":0,"list":[{list}]}}"#);
+    with_code(Product::Iamport, "0", &page)
+}
+
+/// An answer with that code and both echoes, and more fields with a comma before each; of i'mport, with that
+/// response, or none.
 pub fn with_code(product: Product, code: &str, more: &str) -> String {
     match product {
         Product::Simple => format!(
@@ -322,5 +383,14 @@ pub fn with_code(product: Product, code: &str, more: &str) -> String {
         Product::EasyTalk => format!(
             r#"{{"resCd":"{code}","resMsg":"text","shopTransactionId":"{NUMBER}","vanTid":"T5102001"{more}}}"#
         ),
+        Product::Iamport => {
+            let response = if more.is_empty() { "null" } else { more };
+            format!(r#"{{"code":{code},"message":"text","response":{response}}}"#)
+        }
     }
+}
+
+/// One of so many, by a byte of the input: a digit is itself.
+pub fn nth(byte: u8, count: usize) -> usize {
+    usize::from(byte.wrapping_sub(b'0')) % count
 }

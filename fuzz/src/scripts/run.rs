@@ -10,11 +10,12 @@ use kicc_proto::{
         table::{Stage, Verb},
     },
     journal::{Key, Kind, Row, Standing, WriteError, record::Record},
+    product::Product,
     time::{Millis, Mono, Now},
     wire::{Failure, MaybeSent, NotSent, Reply},
 };
 
-use super::super::shop::{DECLINED, Sent, Shop, UNLISTED, approved, in_korea};
+use super::super::shop::{DECLINED, Sent, Shop, UNLISTED, approved, in_korea, window_payment};
 use super::{
     Choices,
     gateway::{Gateway, Ledger, damaged},
@@ -47,6 +48,12 @@ impl<'a> Run<'a> {
     pub fn new(mut choices: Choices<'a>) -> Self {
         let gateway = Gateway::new(&mut choices);
         let mut shop = Shop::new(gateway.product);
+        if gateway.habits.window {
+            shop.order = window_payment();
+        }
+        if gateway.habits.adopts {
+            shop.adopt();
+        }
         let begins = ["20261121120000", "20261121235958", "20261121235935", "20261121235900"];
         shop.now = in_korea(begins[usize::from(choices.choose(4))]);
         let key = shop.key();
@@ -121,7 +128,7 @@ impl<'a> Run<'a> {
         self.shop.later(60_000);
         self.gateway.book_what_is_due(self.shop.now);
         let Shop { merchant, driver, now, .. } = &self.shop;
-        let charged = self.gateway.ledger == Ledger::Standing;
+        let charged = self.gateway.charged();
         let resolution = Resolution { charged, note: "looked".into() };
         let persist = match choice {
             1 => flow::retry(row, merchant, driver, *now).ok()?,
@@ -141,7 +148,8 @@ impl<'a> Run<'a> {
             Step::Persist(persist) => self.write(persist),
             Step::Transmit(transmit) => self.transmit(transmit),
             Step::InFlight(in_flight) => match in_flight.verb() {
-                Verb::Approve => self.approve(in_flight),
+                // A payment in the window is there, and only looked up.
+                Verb::Approve if !self.gateway.habits.window => self.approve(in_flight),
                 _ => self.rescue(in_flight),
             },
             Step::Wait(wait) => self.wait(wait),
@@ -201,13 +209,18 @@ impl<'a> Run<'a> {
     fn approve(&mut self, mut in_flight: InFlight) -> Option<Step> {
         in_flight.written(self.shop.now);
         let began = self.shop.now;
-        let choice = self.choices.choose(19);
         let product = self.gateway.product;
+        let iamport = product == Product::Iamport;
+        let choice = self.choices.choose(if iamport { 22 } else { 19 });
         match choice {
             // Never sent after all, or refused: there is nothing to book.
             1 => {
                 self.sent.pop();
                 return Some(in_flight.failed(Failure::NotSent(NotSent::Connect), self.shop.now));
+            }
+            2 if iamport => {
+                let failed = self.gateway.declined();
+                return Some(self.answer(in_flight, failed.as_bytes()));
             }
             2 | 3 => {
                 let code = self.gateway.code([DECLINED, UNLISTED][usize::from(choice - 2)]);
@@ -217,8 +230,10 @@ impl<'a> Run<'a> {
             7 => return Some(self.timeout(in_flight)),
             // Booked after give-up, before or after what comes first, always inside the quiet period.
             8..=11 => {
-                let (after, reset) =
-                    [(34, false), (60, false), (3, true), (34, true)][usize::from(choice - 8)];
+                let (after, reset) = match iamport {
+                    false => [(34, false), (60, false), (3, true), (34, true)],
+                    true => [(61, false), (140, false), (3, true), (80, true)],
+                }[usize::from(choice - 8)];
                 self.gateway.due = Some(began.wall + Millis::from_secs(after));
                 return Some(match reset {
                     true => in_flight.failed(Failure::MaybeSent(MaybeSent::Reset), self.shop.now),
@@ -238,7 +253,21 @@ impl<'a> Run<'a> {
                 let step = self.answer(in_flight, approved(product).as_bytes());
                 return self.record_and_die(step);
             }
+            // i'mport's: a token that is refused, and a payment that is decided only long after all waiting.
+            19 => {
+                let body = self.gateway.code("-1");
+                return Some(self.status(in_flight, 401, body.as_bytes()));
+            }
+            20 | 21 => {
+                self.gateway.ledger = Ledger::Ready;
+                self.gateway.refuses = choice == 21;
+                self.gateway.due = Some(began.wall + Millis::from_secs(600));
+                return Some(self.timeout(in_flight));
+            }
             _ => self.gateway.book(self.shop.now),
+        }
+        if matches!(choice, 4 | 5) {
+            self.gateway.book_again();
         }
         let good = approved(product);
         match choice {
@@ -281,26 +310,27 @@ impl<'a> Run<'a> {
     fn rescue(&mut self, mut in_flight: InFlight) -> Option<Step> {
         in_flight.written(self.shop.now);
         self.gateway.book_what_is_due(self.shop.now);
-        let choice = self.choices.choose(9);
-        let verb = in_flight.verb();
-        let asked = self.sent.last().map(|sent| sent.body.clone()).unwrap_or_default();
-        let body = match choice {
-            0 | 1 | 2 | 7 | 8 => self.gateway.rescue(verb, &asked, self.shop.now),
-            4 => self.gateway.code("8888"),
-            _ => String::new(),
+        // i'mport's last one: the token is refused, and nothing done.
+        let choice = self.choices.choose(if self.gateway.product == Product::Iamport { 10 } else { 9 });
+        let sent = self.sent.last().expect("it was sent");
+        let (status, body) = match choice {
+            0 | 1 | 2 | 7 | 8 => self.gateway.rescue(sent, self.shop.now),
+            4 => (200, self.gateway.code("8888")),
+            9 => (401, self.gateway.code("-1")),
+            _ => (0, String::new()),
         };
         match choice {
-            0 | 4 => Some(self.answer(in_flight, body.as_bytes())),
+            0 | 4 | 9 => Some(self.status(in_flight, status, body.as_bytes())),
             1 => Some(self.timeout(in_flight)),
             3 => Some(in_flight.failed(Failure::MaybeSent(MaybeSent::Reset), self.shop.now)),
             5 => Some(in_flight.failed(Failure::NotSent(NotSent::Connect), self.shop.now)),
             7 => {
                 let bytes = damaged(&body, &mut self.choices);
-                Some(self.answer(in_flight, &bytes))
+                Some(self.status(in_flight, status, &bytes))
             }
             8 => {
                 self.another_to_its_end();
-                Some(self.answer(in_flight, body.as_bytes()))
+                Some(self.status(in_flight, status, body.as_bytes()))
             }
             _ => None,
         }
@@ -341,8 +371,12 @@ impl<'a> Run<'a> {
     }
 
     fn answer(&mut self, in_flight: InFlight, body: &[u8]) -> Step {
+        self.status(in_flight, 200, body)
+    }
+
+    fn status(&mut self, in_flight: InFlight, status: u16, body: &[u8]) -> Step {
         self.shop.later(200);
-        in_flight.reply(Reply { status: 200, content_type: None, body }, self.shop.now)
+        in_flight.reply(Reply { status, content_type: None, body }, self.shop.now)
     }
 
     fn timeout(&mut self, in_flight: InFlight) -> Step {
@@ -401,12 +435,15 @@ impl<'a> Run<'a> {
         if let Some(first) = net_cancels.next() {
             assert!(net_cancels.all(|sent| sent.body == first.body), "R10: another net-cancel");
         }
-        let charged = gateway.ledger == Ledger::Standing;
-        assert!(!charged || sent.iter().any(|sent| sent.verb == Verb::Approve));
+        let charged = gateway.charged();
+        assert!(!charged || gateway.habits.window || sent.iter().any(|sent| sent.verb == Verb::Approve));
         let records: Vec<Record> = shop.rows.values().map(|row| Record::of_row(row).unwrap()).collect();
         assert!(records.iter().all(|record| record.verdict().is_some()), "R20: left open");
         let sale = records.iter().find(|record| record.kind == Kind::Approval);
         assert!(sale.is_some() || sent.is_empty(), "R1: sent, and not in the journal");
+        if let Some(Verdict::Approval(Outcome::Approved(_))) = sale.and_then(Record::verdict) {
+            assert!(gateway.is_the_sale(), "R8, R12: approved, and something else is booked");
+        }
         let refund = records.iter().find(|record| record.kind == Kind::Refund);
         let ends = sale.and_then(Record::verdict).into_iter().chain(refund.and_then(Record::verdict));
         let refunded = refund.is_some();
