@@ -118,9 +118,10 @@ fn policy(args: &Args, van: &VanConfig) -> Result<Policy, Fail> {
     ] {
         span.0 /= args.scale;
     }
-    // A late approval is found by the second query, and two spoiled cancels cost three messages each: the ninth is the
-    // cancel that works. Two to spare, for a machine too slow to answer in time.
-    policy.rescue_attempts = 11;
+    // Two spoiled cancels cost three messages each, and a late approval is found by the second query: the ninth is the
+    // cancel that works. i'mport's `ready` is asked about four times more. Two to spare, for a machine too slow to
+    // answer in time.
+    policy.rescue_attempts = 15;
     policy.rescues_in_flight = u32::from(args.concurrency);
     // Every rescue is over by then, also on a slow machine: on a swift one nothing waits for it.
     policy.horizon = Millis(2_000_000 / args.scale).max(Millis::from_secs(60));
