@@ -162,6 +162,12 @@ mod tests {
             assert_eq!(callback(bad), Err(HintError::Unreadable), "{bad}");
         }
         assert_eq!(callback(r#"{"imp_uid":{"a":1}}"#), Err(HintError::Missing("imp_uid")));
+        // An id is its bytes, whatever charset a stranger declares.
+        let utf16 = Post {
+            content_type: Some("application/x-www-form-urlencoded; charset=utf-16le"),
+            body: b"imp_uid=i\0",
+        };
+        assert!(matches!(WindowResult::from_callback(utf16), Err(HintError::Invalid(_))));
         let long = alloc::format!("imp_uid={}", "a".repeat(crate::wire::post::POST_MAX));
         assert_eq!(WindowResult::from_query(&long), Err(HintError::TooLong));
     }

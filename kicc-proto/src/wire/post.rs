@@ -145,8 +145,9 @@ impl<'a> Form<'a> {
         Ok(Posted::Failed(Said::new(code, &message)))
     }
 
+    /// ASCII is itself whatever was declared, as in [`Form::required`]: no form comes in UTF-16 (HTML, *encoding* of forms).
     fn decode(&self, bytes: &[u8]) -> String {
-        match (self.declared, Charset::Utf8.decode(bytes)) {
+        match (self.declared.filter(|_| !bytes.is_ascii()), Charset::Utf8.decode(bytes)) {
             (None, Some(text)) => text,
             (None, None) => Charset::EucKr.decode_lossy(bytes),
             (Some(label), _) => answer::decode(label, bytes, Charset::EucKr),
