@@ -121,8 +121,7 @@ pub(crate) fn sqlite_error(path: &Path, error: &rusqlite::Error) -> OpenError {
 
 pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     // Without SQLITE_OPEN_URI, which would read some file names as addresses.
-    let flags =
-        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     // SQLite would let everybody read it, and gives its own files beside it the same mode. Only a file that was not there is
     // opened here: to close another would drop the locks that this process has on it. What is wrong, SQLite says.
     let _ = private::file().write(true).create_new(true).open(path);

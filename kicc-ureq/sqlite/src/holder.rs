@@ -91,6 +91,7 @@ mod tests {
         assert_eq!(one.life(two.id()), Life::Alive);
         let gone = two.id().to_owned();
         drop(two);
+        assert!(!folder.path().join("holders").join(&gone).exists());
         assert_eq!(one.life(&gone), Life::Dead);
     }
 
@@ -108,9 +109,21 @@ mod tests {
     fn a_name_of_another_kind_is_not_looked_up_as_a_path() {
         let folder = tempfile::tempdir().unwrap();
         let one = Holder::new(folder.path().to_owned()).unwrap();
-        File::create(folder.path().join("x")).unwrap();
-        assert_eq!(one.life("x"), Life::Unknown);
+        let (short, other) = ("0".repeat(31), "g".repeat(32));
+        for name in ["x", &short, &other] {
+            File::create(folder.path().join(name)).unwrap();
+            assert_eq!(one.life(name), Life::Unknown, "{name}");
+            assert!(folder.path().join(name).exists(), "{name}");
+        }
         assert_eq!(one.life("../x"), Life::Unknown);
-        assert!(folder.path().join("x").exists());
+    }
+
+    #[test]
+    fn r20_what_cannot_be_probed_is_neither_alive_nor_dead() {
+        let folder = tempfile::tempdir().unwrap();
+        let one = Holder::new(folder.path().to_owned()).unwrap();
+        let id = "0".repeat(32);
+        fs::create_dir(folder.path().join(&id)).unwrap();
+        assert_eq!(one.life(&id), Life::Unknown);
     }
 }

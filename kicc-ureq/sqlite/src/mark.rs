@@ -143,4 +143,26 @@ mod tests {
         one.raise(2);
         assert_eq!((one.read().unwrap(), one.trouble), (Some(2), None));
     }
+
+    #[test]
+    fn a_commit_waits_for_the_mark() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mark");
+        let mut one = mark(&path);
+        let other = Mark::open_locked(&path, PATIENCE).unwrap();
+        let released = thread::spawn(move || {
+            thread::sleep(PATIENCE / 10);
+            other.unlock().unwrap();
+        });
+        one.raise(1);
+        assert_eq!((one.read().unwrap(), one.trouble), (Some(1), None));
+        released.join().unwrap();
+    }
+
+    #[test]
+    fn a_mark_that_cannot_be_read_is_not_taken_for_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = File::create(folder.path().join("mark")).unwrap();
+        assert!(Mark { file, trouble: None }.read().is_err());
+    }
 }

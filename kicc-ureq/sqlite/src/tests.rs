@@ -13,7 +13,7 @@ use kicc_proto::{
 use rusqlite::{Connection, OpenFlags, params_from_iter};
 use tempfile::TempDir;
 
-use crate::{End, OpenError, Parts, Work, file::connect, mark::Mark, open, writer::commit_failed};
+use crate::{End, OpenError, Opened, Parts, Work, file::connect, mark::Mark, open, writer::commit_failed};
 
 fn journal() -> (TempDir, Parts) {
     let folder = tempfile::tempdir().unwrap();
@@ -324,6 +324,36 @@ fn the_mark_that_cannot_follow_is_reported_and_the_write_stands() {
     hold.unlock().unwrap();
     assert_eq!(insert(&mut journal, &row("N2")), Ok(Written::Stored));
     assert_eq!(journal.writer.mark_trouble(), None);
+}
+
+#[test]
+fn r24_opening_makes_a_mark_and_misses_one_only_where_there_were_writes() {
+    let (folder, mut journal) = journal();
+    let (path, mark) = (folder.path().join("journal.db"), folder.path().join("journal.db.mark"));
+    let read = || std::fs::read_to_string(&mark).unwrap();
+    assert_eq!(read(), format!("{:020}\n", 0));
+    std::fs::remove_file(&mark).unwrap();
+    assert_eq!(open(&path).unwrap().opened, Opened { restored: false, mark_missing: false });
+
+    insert(&mut journal, &row("N1")).unwrap();
+    drop(journal);
+    std::fs::remove_file(&mark).unwrap();
+    assert_eq!(open(&path).unwrap().opened, Opened { restored: false, mark_missing: true });
+    assert_eq!(read(), format!("{:020}\n", 1));
+}
+
+/// What was written before the restore has numbers up to the mark, what is written from now on has others.
+#[test]
+fn r24_a_restored_journal_goes_on_above_its_mark() {
+    let (folder, mut journal) = journal();
+    insert(&mut journal, &row("N1")).unwrap();
+    let (path, mark) = (folder.path().join("journal.db"), folder.path().join("journal.db.mark"));
+    drop(journal);
+    std::fs::write(&mark, format!("{:020}\n", 7)).unwrap();
+    let journal = open(&path).unwrap();
+    assert_eq!(journal.opened, Opened { restored: true, mark_missing: false });
+    assert_eq!(std::fs::read_to_string(&mark).unwrap(), format!("{:020}\n", 8));
+    assert_eq!(open(&path).unwrap().opened, Opened { restored: false, mark_missing: false });
 }
 
 /// Lists must not get slower with every closed sale.
