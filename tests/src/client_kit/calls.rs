@@ -16,6 +16,7 @@ use kicc_proto::{
     journal::{Journal, Listing},
     product::{self, Product},
     simple::Original,
+    time::Millis,
     values::*,
 };
 
@@ -37,6 +38,7 @@ pub(super) fn cases() -> Vec<Case> {
         r16_a_refund_is_done_once,
         r16_an_approval_made_elsewhere_is_refunded_by_its_data,
         r2_what_cannot_be_recorded_is_never_sent,
+        r2_while_the_journal_does_not_say_whether_it_was_recorded_it_is_open,
         r22_an_untold_end_is_told_again,
         terminals_have_numbers_of_their_own,
         r11_a_terminal_that_could_not_sell_is_refused,
@@ -217,6 +219,27 @@ fn r2_what_cannot_be_recorded_is_never_sent(adapter: &dyn Adapter) {
         shop.journal.fail_next(fault, 1);
         assert_eq!(outcome(client.approve(&order(text))).name(), "approved");
         assert_eq!(shop.approvals(text), 1);
+    }
+}
+
+/// R2: whether the record was stored is not known before its permission has passed. Nothing is sent; and it is over when
+/// the journal says that it holds the record, or takes it now.
+fn r2_while_the_journal_does_not_say_whether_it_was_recorded_it_is_open(adapter: &dyn Adapter) {
+    for fault in [Fault::NotKnownStored, Fault::NotKnownLost] {
+        let shop = Shop::new(adapter);
+        let client = shop.client_with(|setup| setup.policy.send_by = Millis(100));
+        shop.journal.fail_next(fault, 1_000);
+        let open = still_open(client.approve(&order("ORD-1")));
+        assert_eq!(open.reason, OpenReason::Journal);
+        shop.journal.heal();
+        match fault {
+            Fault::NotKnownLost => {
+                assert!(client.outcome(&number("ORD-1")).unwrap().is_none());
+                assert_eq!(outcome(client.approve(&order("ORD-1"))).charged(), Charged::Yes);
+            }
+            _ => assert_eq!(outcome(client.approve(&order("ORD-1"))).charged(), Charged::No),
+        }
+        assert_eq!(shop.approvals("ORD-1"), u32::from(fault == Fault::NotKnownLost), "{fault:?}");
     }
 }
 
