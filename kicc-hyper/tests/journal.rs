@@ -7,11 +7,11 @@ use std::{
     time::Duration,
 };
 
-use kicc_hyper::journal::{Blocking, SqliteJournal, SqliteSettings};
+use kicc_hyper::journal::{Blocking, Opened, SqliteJournal, SqliteSettings};
 use kicc_proto::{
     journal::{
-        AsyncJournal, BoxFuture, Claim, Claimed, Expect, Force, Journal, Key, Kind, Listing, Product,
-        RecordText, Row, Standing, WriteError, Written,
+        Admission, AsyncJournal, BoxFuture, Claim, Claimed, Expect, Force, Journal, Key, Kind, Listing,
+        Product, RecordText, Row, Standing, WriteError, Written,
     },
     time::UnixMillis,
     values::{Environment, TerminalId, TransactionNumber},
@@ -418,4 +418,32 @@ async fn it_serves_a_runtime_of_one_thread() {
     let journal: Arc<dyn AsyncJournal> = journal;
     assert_eq!(journal.write(&row("N1"), Expect::Absent).await, Ok(Written::Stored));
     assert_eq!(journal.holds(&row("N1").key, 1).await, Ok(true));
+}
+
+#[tokio::test]
+async fn r24_a_restored_journal_shows_by_its_mark() {
+    let (folder, journal) = journal(SqliteSettings::default()).await;
+    assert_eq!(journal.opened(), Opened::default());
+    journal.write(&row("N1"), Expect::Absent).await.unwrap();
+    journal.close().await;
+    fs::write(mark(&folder), format!("{:020}\n", 7)).unwrap();
+    let journal = SqliteJournal::open(path(&folder)).await.unwrap();
+    assert_eq!(journal.opened(), Opened { restored: true, mark_missing: false });
+    assert_eq!(journal.admission().await, Ok(Admission::None));
+}
+
+#[tokio::test]
+async fn r24_a_mark_that_cannot_follow_is_told_and_the_write_stands() {
+    let (folder, journal) = journal(SqliteSettings::default()).await;
+    let hold = fs::File::open(mark(&folder)).unwrap();
+    hold.lock().unwrap();
+    assert_eq!(journal.write(&row("N1"), Expect::Absent).await, Ok(Written::Stored));
+    assert!(journal.mark_trouble().unwrap().contains("locked"));
+    hold.unlock().unwrap();
+    assert_eq!(journal.write(&row("N2"), Expect::Absent).await, Ok(Written::Stored));
+    assert_eq!(journal.mark_trouble(), None);
+}
+
+fn mark(folder: &TempDir) -> PathBuf {
+    folder.path().join("journal.db.mark")
 }

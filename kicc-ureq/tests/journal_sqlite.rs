@@ -192,6 +192,20 @@ fn child() {
 }
 
 #[test]
+fn r24_a_mark_that_cannot_follow_is_told_and_the_write_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    let journal = SqliteJournal::open(&path).unwrap();
+    let hold = fs::File::open(folder.path().join("journal.db.mark")).unwrap();
+    hold.lock().unwrap();
+    store(&journal, "N1");
+    assert!(journal.mark_trouble().unwrap().contains("locked"));
+    hold.unlock().unwrap();
+    store(&journal, "N2");
+    assert_eq!(journal.mark_trouble(), None);
+}
+
+#[test]
 fn r20_another_process_keeps_its_row_while_it_lives_and_loses_it_by_sigkill() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal.db");
