@@ -442,6 +442,8 @@ async fn r24_a_mark_that_cannot_follow_is_told_and_the_write_stands() {
     hold.unlock().unwrap();
     assert_eq!(journal.write(&row("N2"), Expect::Absent).await, Ok(Written::Stored));
     assert_eq!(journal.mark_trouble(), None);
+    let shown = format!("{journal:?}");
+    assert!(shown.contains(journal.holder()) && shown.contains("commits: 2"), "{shown}");
 }
 
 fn mark(folder: &TempDir) -> PathBuf {
