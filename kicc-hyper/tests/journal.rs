@@ -191,6 +191,21 @@ async fn r1_a_thousand_writers_share_one_commit() {
     );
 }
 
+/// Other processes wait for the file no longer than one group takes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_has_an_end() {
+    let (folder, journal) = journal(SqliteSettings::default()).await;
+    let hold = Hold::new(&folder);
+    let writers: Vec<Writing> =
+        (0..1_025).map(|n| writing(&journal, row(&format!("N{n}")), Expect::Absent)).collect();
+    queued(&journal, 1_025).await;
+    hold.end();
+    for writer in writers {
+        assert_eq!(writer.await.unwrap(), Ok(Written::Stored));
+    }
+    assert_eq!(journal.counts().commits, 2);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lone_write_is_a_group_of_its_own() {
     let (_folder, journal) = journal(SqliteSettings::default()).await;

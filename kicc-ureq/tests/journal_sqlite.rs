@@ -206,6 +206,18 @@ fn r24_a_mark_that_cannot_follow_is_told_and_the_write_stands() {
 }
 
 #[test]
+fn r21_an_unreadable_row_is_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("journal.db");
+    let journal = SqliteJournal::open(&path).unwrap();
+    store(&journal, "N1");
+    let other = rusqlite::Connection::open(&path).unwrap();
+    other.execute("UPDATE kicc_attempts SET standing = 'frozen'", []).unwrap();
+    let unreadable = journal.unreadable().unwrap();
+    assert!(unreadable.len() == 1 && unreadable[0].key.ends_with("/N1"), "{unreadable:?}");
+}
+
+#[test]
 fn r20_another_process_keeps_its_row_while_it_lives_and_loses_it_by_sigkill() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("journal.db");
