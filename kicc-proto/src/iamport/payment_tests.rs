@@ -247,6 +247,8 @@ fn r23_debug_shows_nobody() {
     let payment = read(WHOLE).unwrap();
     let parts = format!("{:?} {:?} {:?}", payment.buyer, payment.virtual_account, payment.customer_uid);
     assert!(!parts.contains("김영희") && !parts.contains("110-12") && !parts.contains("card-1"), "{parts}");
+    assert!(shown.starts_with("Payment {") && parts.contains("VirtualAccount {"), "{shown} {parts}");
+    assert!(parts.contains("Buyer(..)"), "{parts}");
     let unmasked = least_and(r#""card_number":"9410611234567890""#).unwrap();
     assert_eq!(unmasked.card.number.as_deref(), Some("941061******7890"));
 }

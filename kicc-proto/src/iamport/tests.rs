@@ -168,13 +168,17 @@ fn r23_debug_shows_no_secret() {
     let charge = Charge::new(number(), customer(), won(1), "coffee").unwrap().buyer_name("Gildong").unwrap();
     let mut buffer = RequestBuffer::new();
     let mut shown =
-        format!("{keys:?} {tokens:?} {token:?} {:?} {key:?} {deleted:?} {stored:?}", GetToken(&keys));
+        format!("{keys:?} {tokens:?} {token:?} {uid:?} {:?} {key:?} {deleted:?} {stored:?}", GetToken(&keys));
     shown +=
         &format!("{charge:?} {:?} {:?}", key.with(&token, None), key.with(&token, None).request(&mut buffer));
     shown += &format!("{buffer:?}");
     for secret in [SECRET, "imp_apikey", TOKEN, "Gildong", "1234********5678"] {
         assert!(!shown.contains(secret), "{secret} in {shown}");
     }
+    for kind in ["ApiKeys(..)", "AccessToken(..)", "CustomerUid(..)", "Rest {", "BillingKey {", "Charge {"] {
+        assert!(shown.contains(kind), "{kind} not in {shown}");
+    }
+    assert_eq!(format!("{:?}", key.with(&token, None)), format!("{key:?}"));
     let refused = [ApiKeys::new("a b", SECRET).unwrap_err(), AccessToken::new("a\nb").unwrap_err()];
     assert!(refused.iter().all(|refused| matches!(refused.problem, Problem::BadCharacter { at: 1, .. })));
     assert!(ApiKeys::new("", SECRET).is_err() && ApiKeys::new("a", &"a".repeat(257)).is_err());

@@ -263,6 +263,19 @@ mod tests {
     }
 
     #[test]
+    fn a_method_goes_with_a_body_or_without() {
+        for (method, word, body) in [
+            (Method::Post, "POST", &b"{}"[..]),
+            (Method::Put, "PUT", b"{}"),
+            (Method::Get, "GET", b""),
+            (Method::Delete, "DELETE", b""),
+        ] {
+            let request = Request::trial("/", &[], b"{}").unwrap().by(method);
+            assert_eq!((request.method(), request.method().as_str(), request.body()), (method, word, body));
+        }
+    }
+
+    #[test]
     fn a_trial_has_eight_headers_at_most() {
         let headers = [("x", "1"); 9];
         let request = Request::trial("/", &headers[..8], b"").unwrap();

@@ -5,6 +5,7 @@ mod easytalk;
 mod easytalk_refund;
 mod iamport;
 mod iamport_refund;
+mod iamport_window;
 mod late;
 mod person;
 mod refund;

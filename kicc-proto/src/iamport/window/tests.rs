@@ -5,7 +5,7 @@ use alloc::{format, string::ToString as _, vec::Vec};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::values::{Instalment, Problem};
+use crate::values::{Amount, Instalment, Problem};
 
 /// What a test borrows.
 struct Parts {
@@ -190,6 +190,8 @@ fn escrow_needs_products_and_three_fields_of_the_buyer() {
             let lacking = RequestPay { buyer, ..request.clone() };
             assert_eq!(refused(&lacking).0, field);
         }
+        let lacking = RequestPay { buyer: Buyer { email: None, ..request.buyer }, ..request.clone() };
+        assert_eq!(lacking.parameters().unwrap_err().problem, Problem::Other("is required for escrow"));
         let with = |products: &[EscrowProduct<'_>]| {
             RequestPay { escrow: Some(products), ..request.clone() }.parameters().map(drop).unwrap_err()
         };
@@ -197,9 +199,11 @@ fn escrow_needs_products_and_three_fields_of_the_buyer() {
         assert_eq!(with(&[EscrowProduct { name: "", ..product }]).field, "escrow product name");
         assert_eq!(with(&[EscrowProduct { quantity: 0, ..product }]).field, "escrow product quantity");
         assert_eq!(
-            with(&[EscrowProduct { amount: Won(u64::MAX), ..product }]).field,
+            with(&[EscrowProduct { amount: Won(Amount::MAX.0 + 1), ..product }]).field,
             "escrow product amount"
         );
+        let most = [EscrowProduct { amount: Amount::MAX, ..product }];
+        assert!(RequestPay { escrow: Some(&most), ..request.clone() }.parameters().is_ok());
     }
     for method in [PayMethod::Card, PayMethod::Phone] {
         let mut request = parts.payment(method);
@@ -390,6 +394,8 @@ fn an_app_is_named_by_its_scheme() {
         request.app_scheme = Some(scheme);
         assert_eq!(request.parameters().is_ok(), fine, "{scheme}");
     }
+    request.app_scheme = Some("shopapp://ab c");
+    assert!(matches!(request.parameters().unwrap_err().problem, Problem::BadCharacter { at: 12, .. }));
 }
 
 #[test]
@@ -427,6 +433,8 @@ fn r23_debug_shows_no_buyer() {
     let hidden: Vec<_> =
         ["010-1234", "customer-uid-1", "hidden"].into_iter().filter(|text| shown.contains(text)).collect();
     assert!(hidden.is_empty(), "{hidden:?} in {shown}");
+    assert!(shown.starts_with("RequestPay {") && shown.contains("Parameters { json_bytes: "), "{shown}");
+    assert_eq!(format!("{:?}", request.buyer), "Buyer(..)");
     let refused = RequestPay { custom_data: Some("hidden"), ..request.clone() }.parameters().unwrap_err();
     assert!(!format!("{refused} {refused:?}").contains("hidden"));
 }
