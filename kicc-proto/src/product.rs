@@ -242,6 +242,11 @@ pub(crate) trait Rules: Sync {
     fn times(&self, policy: &Policy) -> Times {
         Times { answer_timeout: policy.answer_timeout, quiet_period: policy.quiet_period }
     }
+    /// Whether the rescue message sees at once what was booked. Where it may lag, *nothing stands* settles a refusal
+    /// only once it was said after the quiet period (R13b).
+    fn sees_at_once(&self) -> bool {
+        true
+    }
     /// The method of a message.
     fn method(&self, _: Verb, _: &Record) -> Method {
         Method::Post

@@ -10,7 +10,7 @@ impl<C: Connect> Http<C> {
     /// have a host of their own (spec A.3), and so need an [`Http`] of their own.
     ///
     /// # Errors
-    /// [`CallError`]; in every case no money moved.
+    /// [`CallError`]; in every case the call moved no money.
     pub async fn call<M: Call + Sync>(&self, call: &M, limits: CallLimits) -> Result<M::Answer, CallError> {
         let mut buffer = RequestBuffer::new();
         let limits = Limits {

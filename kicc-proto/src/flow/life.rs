@@ -90,7 +90,8 @@ impl Life {
 
     /// Whether *nothing stands* in the answer that is read would count (R6, R13b).
     pub fn nothing_counts(&self) -> bool {
-        self.record.stage == Stage::Settling || self.sent_at >= self.quiet_end
+        let settles = self.record.stage == Stage::Settling && self.rules().sees_at_once();
+        settles || self.sent_at >= self.quiet_end
     }
 
     /// A new lease, and a new permission for the message that is about to be written down, if one is.
@@ -261,6 +262,19 @@ impl Life {
         self.store(Then::Send(verb), now)
     }
 
+    /// Whether a message that was not carried out may be sent once more under its permission (R14).
+    pub fn may_repeat(&self) -> bool {
+        self.record.rescue.sent < self.policy.rescue_attempts
+    }
+
+    /// It is: another try. A crash before its answer loses this one's count, as it moves nothing.
+    pub fn repeated(&mut self, verb: Verb, why: Unclear, now: Now) {
+        self.record.note(now.wall, Happening::Unclear(verb, why));
+        self.record.rescue.sent = self.record.rescue.sent.saturating_add(1);
+        let count = self.record.rescue.sent;
+        self.record.note(now.wall, Happening::Sending(verb, count));
+    }
+
     /// Sends the message that a wait was for, if it still may be sent.
     pub fn due(mut self: Box<Self>, verb: Verb, now: Now) -> Step {
         // The day on which a net-cancel may settle the refund can end while it waits (R16).
@@ -311,6 +325,7 @@ impl Life {
             cancel_unclear: rescue.unclear > 0,
             has_rescue: self.rescue().is_some(),
             has_query: self.rescue() == Some(Verb::Query),
+            sees_at_once: self.rules().sees_at_once(),
             adopt: self.rules().adopts(&self.record, &self.policy),
             ended_approved: self.record.ending == Some(Ending::Approved),
         }

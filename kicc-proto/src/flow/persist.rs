@@ -215,8 +215,8 @@ impl Persist {
         }
         if life.unrecorded_success {
             // Whoever only tells the holder carries the holder's token, and is not the holder (R20).
-            let ours = !matches!(then, Then::Leave) && row.token == life.token && row.holder == life.holder;
-            return late_success(&life, ours, row, stored, now);
+            let held = !matches!(then, Then::Leave) && row.token == life.token && row.holder == life.holder;
+            return late_success(&life, held, row, stored, now);
         }
         if row.token == life.token && row.holder == life.holder {
             return resume::go_on(row, stored, &life.driver(), now);
@@ -226,8 +226,10 @@ impl Persist {
 }
 
 /// A success that is ours to tell and not ours to use: it is written onto the record as it stands now, and
-/// whoever holds that goes on from there; a record that was closed is opened again (R9).
-fn late_success(seen: &Life, ours: bool, row: Row, stored: Record, now: Now) -> Step {
+/// whoever holds that goes on from there; a record that was closed is opened again (R9). `held`: by us. One of a restored
+/// journal is left to recovery, which asks the books first (R24).
+fn late_success(seen: &Life, held: bool, row: Row, stored: Record, now: Now) -> Step {
+    let ours = held && !row.suspect;
     // An approval has one answer (R4): a record that tells of it has it from a write of ours that was not answered,
     // and what has closed it since was in knowledge of it.
     let closed_knowing = stored.stage == Stage::Closed && stored.approval.is_some();
@@ -249,6 +251,9 @@ fn late_success(seen: &Life, ours: bool, row: Row, stored: Record, now: Now) -> 
     if closed && resolved {
         life.record.ending = None;
         life.park_as(OperatorReason::LateSuccessAfterResolution, false, Stage::Reversing, now);
+        if row.suspect {
+            resume::keep_suspect(&mut life);
+        }
         return leave(life, row.lease_until, now);
     }
     let row_after = life.transition(Verb::Approve, Event::LateSuccess, now);
@@ -261,8 +266,11 @@ fn late_success(seen: &Life, ours: bool, row: Row, stored: Record, now: Now) -> 
             None => life.park_as(OperatorReason::NoStatusQuery, false, row_after.next(), now),
         }
     }
-    if closed && life.record.stage != Stage::Closed {
-        // Nobody's yet: recovery takes it at once.
+    if row.suspect {
+        resume::keep_suspect(&mut life);
+    }
+    if held || closed && life.record.stage != Stage::Closed {
+        // Nobody's now: recovery takes it at once.
         life.holder = "".into();
         return leave(life, UnixMillis(0), now);
     }

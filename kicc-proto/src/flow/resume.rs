@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use super::{
     Done, Driver, Step,
     life::Life,
+    outcome::OperatorReason,
     said::Unclear,
     settle::{AskBooks, Settle},
     table::Stage,
@@ -59,6 +60,17 @@ pub(super) fn go_on(row: Row, record: Record, driver: &Driver, now: Now) -> Step
 /// What was sent after the backup was made is not in it, and nobody here knows its answer (R24).
 pub(super) fn answers_are_missing(life: &mut Life) {
     life.record.rescue.unclear = life.record.rescue.unclear.max(1);
+}
+
+/// A row stops being suspect when it is written: its record keeps it, so that the books are still asked first (R24).
+pub(super) fn keep_suspect(life: &mut Life) {
+    match (life.record.stage, &mut life.record.parked) {
+        (Stage::Parked, Some(parked)) => parked.why = OperatorReason::JournalBehindBooks,
+        // The accept step is asked anyway; what is closed asks for nothing.
+        (Stage::Undecided | Stage::Closed, _) => return,
+        _ => life.record.pending = Pending::Nothing,
+    }
+    answers_are_missing(life);
 }
 
 /// What a record asks for, as it stands.

@@ -156,6 +156,8 @@ pub struct Facts {
     pub has_rescue: bool,
     /// That message asks what became of a transaction.
     pub has_query: bool,
+    /// That message sees at once what was booked.
+    pub sees_at_once: bool,
     /// What a query shows standing is put to the accept step, not cancelled (R12).
     pub adopt: bool,
     /// It is closed, and ended approved.
@@ -256,6 +258,7 @@ rows! {
 
     SettlingCleared: Settling, "voided, voided before, or nothing to void" => Closed, Close(End::Declined);
     SettlingStands: Settling, "a query shows an approval" => Voiding, Send(Cancel);
+    SettlingNothingEarly: Settling, "nothing to void, inside the quiet period, by a look-up that may lag (R13b)" => Settling, AfterQuiet(Rescue);
     SettlingNothingOutside: Settling, "nothing to void, outside the proof window (R13b)" => Parked, Park;
     SettlingAgain: Settling, "nothing proved, tries left" => Settling, Retry(Rescue);
     SettlingExhausted: Settling, "nothing proved, no tries left or no rescue message" => Parked, Park;
@@ -314,7 +317,7 @@ rows! {
     RefundNothingEarly: RefundUnknown, "nothing stands, inside the quiet period" => RefundUnknown, AfterQuiet(Rescue);
     RefundStandsEarly: RefundUnknown, "a query shows it standing, inside the quiet period" => RefundUnknown, AfterQuiet(Rescue);
     RefundStands: RefundUnknown, "a query shows it standing, after the quiet period" => Refunding, Send(NextCancel);
-    RefundStillRefused: RefundUnknown, "refused in plain words, and a query shows that nothing went back" => Closed, Close(End::RefundRefused);
+    RefundStillRefused: RefundUnknown, "refused in plain words, and a query shows that nothing went back, after the quiet period where it may lag" => Closed, Close(End::RefundRefused);
     RefundAgain: RefundUnknown, "nothing proved, tries left, and it may be settled now" => RefundUnknown, Retry(Rescue);
     RefundExhausted: RefundUnknown, "nothing proved, and no try left or allowed" => Parked, Park;
 
@@ -375,10 +378,13 @@ fn intent(event: Event, facts: &Facts) -> Row {
 }
 
 fn settling(event: Event, facts: &Facts) -> Row {
+    let early = !facts.sees_at_once && !facts.quiet_over;
     match event {
         Event::Voided { .. } | Event::AlreadyVoided => Row::SettlingCleared,
-        Event::NothingStands if facts.in_window => Row::SettlingCleared,
-        Event::NothingStands => Row::SettlingNothingOutside,
+        Event::NothingStands if early && facts.may_try_again && facts.has_rescue => Row::SettlingNothingEarly,
+        Event::NothingStands if !facts.in_window => Row::SettlingNothingOutside,
+        Event::NothingStands if early => Row::SettlingExhausted,
+        Event::NothingStands => Row::SettlingCleared,
         Event::StandsApproved => Row::SettlingStands,
         Event::LateSuccess if facts.has_rescue => Row::SettlingLate,
         Event::LateSuccess => Row::SettlingLateCancelled,

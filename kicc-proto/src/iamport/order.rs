@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::{
-    ChannelKind, CustomerUid, Expected, ImpUid, Payment, StoreCode, Tier, Verdict, messages, text::text,
-    verify,
+    ChannelKind, CustomerUid, Expected, ImpUid, Payment, StoreCode, Tier, Verdict, messages, payment::Status,
+    text::text, verify,
 };
 use crate::{
     flow::{self, Attempt, Opening, Persist, said::Said},
@@ -213,7 +213,12 @@ impl WindowPayment {
         let sandbox = channel == ChannelKind::Test;
         let expected = Expected { merchant_uid: &self.number, amount: self.amount.total(), sandbox };
         let verdict = verify(&expected, found);
-        let stands = found.money_moved() == Some(true) && found.balance() > Won::ZERO;
+        // Cancelled, and nothing went back: it contradicts itself, and that is for the flow to settle.
+        let contradicts = found.status == Status::Cancelled && found.cancel_amount == Won::ZERO;
+        let stands = match found.money_moved() {
+            Some(moved) => moved && found.balance() > Won::ZERO,
+            None => contradicts,
+        };
         (!stands || verdict == Verdict::AnotherOrder).then_some(verdict)
     }
 }

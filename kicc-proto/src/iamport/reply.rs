@@ -68,7 +68,7 @@ fn approval(
         _ => {}
     }
     match fate(&payment)? {
-        Fate::Stands(balance) => Ok(stands(&payment, balance, false, record, next, settings)),
+        Fate::Stands(balance) => Ok(stands(&payment, (balance, false), record, next, settings)),
         Fate::Dead if payment.status == Status::Failed => Ok(Reading::Declined(last_word(&payment))),
         Fate::Dead => Err(Unclear::Ambiguous),
         Fate::Open => Err(Unclear::NotFinal),
@@ -108,7 +108,7 @@ fn query(
     let first = standing.iter().find(|(payment, _)| is_known(payment)).or(standing.first());
     if let Some((payment, balance)) = first {
         let more = standing.len() > 1 || open || !whole;
-        return Ok(still_stands(payment, *balance, more, record, next, settings));
+        return Ok(still_stands(payment, (*balance, more), moment, record, next, settings));
     }
     if open {
         return Err(Unclear::NotFinal);
@@ -242,36 +242,37 @@ fn fate(payment: &Payment) -> Result<Fate, Unclear> {
 /// A look-up shows it standing.
 fn still_stands(
     payment: &Payment,
-    balance: Won,
-    others: bool,
+    (balance, others): (Won, bool),
+    moment: Moment,
     record: &Record,
     next: &mut Recorded,
     settings: Option<&Settings>,
 ) -> Reading {
-    // The refused cancel named this very balance, and every message was answered: the refusal is the end (R16).
-    let unchanged = next.balance == Some(balance) && record.rescue.unclear == 0;
-    if record.kind == Kind::Refund
-        && let Some(said) = next.refused.take_if(|_| unchanged)
-    {
-        return Reading::Declined(said);
+    // The refused cancel named this very balance, and every message was answered: the refusal is the end (R16), once the
+    // look-up cannot lag behind a cancel that was done all the same (R13b).
+    let unchanged =
+        record.kind == Kind::Refund && next.balance == Some(balance) && record.rescue.unclear == 0;
+    match next.refused.take() {
+        Some(said) if unchanged && moment.nothing_counts => return Reading::Declined(said),
+        refused => next.refused = refused.filter(|_| unchanged),
     }
-    next.refused = None;
-    stands(payment, balance, others, record, next, settings)
+    stands(payment, (balance, others), record, next, settings)
 }
 
 fn stands(
     payment: &Payment,
-    balance: Won,
-    others: bool,
+    (balance, others): (Won, bool),
     record: &Record,
     next: &mut Recorded,
     settings: Option<&Settings>,
 ) -> Reading {
     next.balance = Some(balance);
     next.others = others;
-    let is_test = payment.sandbox == Some(true);
-    let amount = if is_test && settings.is_some_and(|settings| settings.channel == ChannelKind::Live) {
-        // No won of it is real.
+    let expects_test = settings.map(|settings| settings.channel == ChannelKind::Test);
+    let contradicts =
+        payment.sandbox.zip(expects_test).is_some_and(|(is_test, expected)| is_test != expected);
+    let amount = if contradicts {
+        // No won of it is real, or all of it is where a test was to be.
         AmountStated::Missing
     } else if payment.amount != record.amount.total() {
         AmountStated::Differs(payment.amount)

@@ -35,6 +35,12 @@ impl Rules for Iamport {
         Some(Verb::Query)
     }
 
+    /// No page says that a look-up shows a payment at once, nor that a `code` other than 0 was given before anything was
+    /// booked (spec §13.5): our choice.
+    fn sees_at_once(&self) -> bool {
+        false
+    }
+
     fn method(&self, verb: Verb, record: &Record) -> Method {
         match (verb, recorded(record).map(|recorded| &recorded.source)) {
             (Verb::Approve, Some(Source::Window { .. })) | (Verb::Query | Verb::NetCancel, _) => Method::Get,

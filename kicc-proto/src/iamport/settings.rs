@@ -25,7 +25,8 @@ pub struct Settings {
 pub enum ChannelKind {
     /// Real money. A payment that says of itself that it is a test is no approval there, and is cancelled.
     Live,
-    /// Tests: no money is withdrawn. Look-ups ask for test payments (`include_sandbox`).
+    /// Tests: no money is withdrawn. Look-ups ask for test payments (`include_sandbox`). A payment that says of itself
+    /// that it is real is no approval here, and is cancelled.
     Test,
 }
 

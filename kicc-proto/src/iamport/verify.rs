@@ -182,6 +182,8 @@ mod tests {
             r#""sandbox": true"#,
             r#""cancel_amount": 4"#,
             r#""status": "cancelled", "cancel_amount": 4"#,
+            r#""status": "cancelled""#,
+            r#""status": "cancelled", "paid_at": 0"#,
         ] {
             assert_eq!(nothing(stands), None, "{stands}");
         }

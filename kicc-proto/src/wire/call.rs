@@ -33,7 +33,7 @@ pub trait Call {
     fn read(&self, reply: Reply<'_>) -> Result<Self::Answer, CallError>;
 }
 
-/// Why a call brought nothing. No money moved, whatever it is.
+/// Why a call brought nothing. It moved no money, whatever it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
     /// The gateway said no.

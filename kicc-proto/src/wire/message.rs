@@ -29,21 +29,22 @@ impl Default for CallLimits {
     }
 }
 
-/// Why a call brought nothing. Whatever it is, no money moved, and the call may be made again, under a new number
-/// where it has one (spec C.1): the gateway may have seen this one.
+/// Why a call brought nothing. Whatever it is, the call itself moved no money (a payment that it asked about may have
+/// been made before), and it may be made again, under a new number where it has one (spec C.1): the gateway may have
+/// seen this one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
     /// Not one byte was sent.
-    #[error("not sent, because {}; no money moved", not_sent(*.0))]
+    #[error("not sent, because {}; this call moved no money", not_sent(*.0))]
     NotSent(NotSent),
     /// Bytes were sent, and no whole answer came back.
-    #[error("{}; no money moved", Unclear::Exchange(*.0))]
+    #[error("{}; this call moved no money", Unclear::Exchange(*.0))]
     NoAnswer(MaybeSent),
     /// The gateway said no.
-    #[error("refused: {0}; no money moved")]
+    #[error("refused: {0}; this call moved no money")]
     Refused(Said),
     /// An answer that cannot be trusted (R7).
-    #[error("no trustworthy answer: {0}; no money moved")]
+    #[error("no trustworthy answer: {0}; this call moved no money")]
     Unclear(Unclear),
 }
 
@@ -90,7 +91,7 @@ mod tests {
 
     use super::*;
 
-    /// A person reads what was not sent, and why, and that no money moved.
+    /// A person reads what was not sent, and why, and that the call moved no money.
     #[test]
     fn an_error_says_why_and_that_no_money_moved() {
         for (why, words) in [
@@ -101,11 +102,11 @@ mod tests {
             (NotSent::PermitLapsed, "too late"),
         ] {
             let error = CallError::from(Failure::NotSent(why)).to_string();
-            assert!(error.contains(words) && error.ends_with("; no money moved"), "{error}");
+            assert!(error.contains(words) && error.ends_with("; this call moved no money"), "{error}");
         }
         let error = CallError::from(Failure::MaybeSent(MaybeSent::Timeout)).to_string();
-        assert_eq!(error, "no answer in time; no money moved");
+        assert_eq!(error, "no answer in time; this call moved no money");
         let error = CallError::from(call::CallError::Unclear(Unclear::NotJson)).to_string();
-        assert_eq!(error, "no trustworthy answer: the answer is not a JSON object; no money moved");
+        assert_eq!(error, "no trustworthy answer: the answer is not a JSON object; this call moved no money");
     }
 }

@@ -13,7 +13,7 @@ impl Http {
     /// have a host of their own (spec A.3), and so need an [`Http`] of their own.
     ///
     /// # Errors
-    /// [`CallError`]; in every case no money moved.
+    /// [`CallError`]; in every case the call moved no money.
     pub fn call<C: Call>(&self, call: &C, limits: CallLimits) -> Result<C::Answer, CallError> {
         let mut buffer = RequestBuffer::new();
         let limits = Limits {

@@ -98,7 +98,7 @@ fn a_window_is_registered_for_either_product() {
     // The order number is registered already (spec B.2).
     write(&shop, std::slice::from_ref(&easytalk));
     let refused = shop.kicc(&format!("{register} --product easytalk")).ends(30);
-    assert!(refused.line("E1-R")["error"].as_str().unwrap().contains("no money moved"), "{}", refused.out);
+    assert!(refused.line("E1-R")["error"].as_str().unwrap().contains("moved no money"), "{}", refused.out);
     let mut bad = easytalk;
     bad["product_name"] = "똠".into();
     bad["number"] = "E2-R".into();

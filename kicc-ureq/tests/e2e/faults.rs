@@ -142,7 +142,7 @@ fn by_look_up(row: &Row) -> Sent {
     let (status_queries, cancels) = match row.name {
         // The answer itself proves it (R8), but for an amount that cannot be read.
         "amount_missing" => (1..=1, 1..=1),
-        "unauthorized" | "cancelled_at_once" | "query_cancelled" => (2..=2, 0..=0),
+        "unauthorized" | "cancelled_at_once" | "query_cancelled" | "decline_unlisted" => (2..=2, 0..=0),
         // Asked again until it is settled.
         "ready" => (2..=CALM.rescue_attempts, 1..=1),
         "ready_fails" => (2..=CALM.rescue_attempts, 0..=0),
@@ -247,13 +247,9 @@ fn every_reversal(product: Product, rescue: Rescue) {
     assert_eq!(books::agree(&shop, &numbers, &run.lines), persons);
 }
 
-/// What nobody could do better: a gateway that charges twice and gives nothing back, and one that says in plain words
-/// that it refused, and then shows nothing of what it booked (R6).
+/// What nobody could do better: a gateway that charges twice and gives nothing back.
 fn is_beyond_a_client(plan: Plan) -> bool {
-    matches!(
-        (plan.fault, plan.rescue),
-        (Fault::PaidTwice, Some(Rescue::ProvesNothing)) | (Fault::Duplicate, Some(Rescue::QueryLags))
-    )
+    matches!((plan.fault, plan.rescue), (Fault::PaidTwice, Some(Rescue::ProvesNothing)))
 }
 
 /// i'mport says of a repeated number in plain words that it was refused: where the look-up then shows that nothing

@@ -15,6 +15,7 @@ use kicc_proto::{
         table::{self, Action, Event, Facts, FirstSuccess, Message, Row, Stage, Verb},
     },
     journal::record::{Happening, Pending, Record},
+    product::Product,
     time::{Now, UnixMillis},
 };
 
@@ -195,6 +196,7 @@ fn rows(
         cancel_unclear: before.rescue.unclear > 0,
         has_rescue: sample.has_rescue(habits),
         has_query: habits.query,
+        sees_at_once: habits.product != Product::Iamport,
         ended_approved: before.ending == Some(Ending::Approved),
         adopt: false,
     };

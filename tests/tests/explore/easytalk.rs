@@ -147,6 +147,7 @@ const NEVER: &[Never<Row>] = &[
         "what is found is cancelled, and a refused refund is asked about (R11)",
         &[Row::ReversingAdopted, Row::RefundStillRefused],
     ),
+    ("its query is taken to see at once what was booked", &[Row::SettlingNothingEarly]),
 ];
 
 /// Ends that are not told of it, and why.

@@ -150,6 +150,7 @@ const NEVER: &[Never<Row>] = &[
             Row::RefundStillRefused,
         ],
     ),
+    ("a net-cancel sees at once what was booked", &[Row::SettlingNothingEarly]),
 ];
 
 /// Ends that are not told of it, and why.

@@ -14,7 +14,7 @@ use crate::{
         Charge, CustomerUid, ImpUid, Merchant as Iamport, OnFoundPaid, Settings, StoreCode, Tier,
         WindowPayment,
     },
-    journal::record::Why,
+    journal::record::{Entry, Happening, Why},
     product::{Merchant, Order},
     values::{Amount, Environment, Parts, TransactionNumber, Won},
     wire::{Method, NotSent},
@@ -209,7 +209,7 @@ fn a_failed_payment_is_a_decline() {
 fn r6_a_refusal_is_looked_up() {
     for nothing in [absent(), all(&[]), all(&[failed(ONE)]), all(&[cancelled(ONE)])] {
         let mut scene = charging();
-        let step = play(&mut scene, &[In::Body(refused()), nothing]);
+        let step = play(&mut scene, &[In::Body(refused()), nothing.clone(), nothing]);
         let Outcome::Declined(said) = outcome(step) else { panic!() };
         assert_eq!((&*said.code, &*said.message), ("1", "no"));
         assert_eq!(messages(&scene)[1], (Verb::Query, Method::Get, ALL));
@@ -220,6 +220,38 @@ fn r6_a_refusal_is_looked_up() {
         let step = play(&mut scene, &[In::Body(refused()), all(&[paid(ONE)]), one(&cancelled(ONE))]);
         assert_eq!(reversed(step), Why::FoundApproved);
     }
+}
+
+/// R6, R13b: a look-up may lag behind what was booked: until it said so after the quiet period, a refused charge is
+/// open. R25: a new process waits as long again.
+#[test]
+fn r13_a_refusal_is_no_decline_before_a_look_up_cannot_lag() {
+    for nothing in [absent(), all(&[]), all(&[failed(TWO)]), all(&[cancelled(TWO)])] {
+        let mut scene = charging();
+        let wait = waiting(play(&mut scene, &[In::Body(refused()), nothing.clone()]));
+        assert_eq!((wait.reason(), wait.record().stage), (WaitReason::Quiet, Stage::Settling), "{nothing:?}");
+        assert_eq!(wait.provisional(), None);
+        let step = scene.play(Step::Wait(wait), &[all(&[paid(ONE), failed(TWO)]), one(&cancelled(ONE))]);
+        assert_eq!(reversed(step), Why::FoundApproved, "{nothing:?}");
+        assert!(scene.sent[2].at.0 - scene.sent[0].at.0 >= 90_000);
+    }
+    let mut scene = charging();
+    drop(waiting(play(&mut scene, &[In::Body(refused()), absent()])));
+    scene.later(89_000);
+    let wait = waiting(scene.resume());
+    assert_eq!(wait.reason(), WaitReason::Quiet);
+    let resumed = scene.now.mono;
+    assert!(matches!(outcome(scene.play(Step::Wait(wait), &[absent()])), Outcome::Declined(_)));
+    assert!(scene.sent[2].at.0 - resumed.0 >= 90_000);
+}
+
+/// R6: where *absent* may not be believed, a person must look in the end.
+#[test]
+fn r6_a_refusal_that_nothing_settles_is_for_a_person() {
+    let mut scene = of(charge(), Settings::test());
+    let mut inputs: Vec<In> = (0..20).map(|_| absent()).collect();
+    inputs.insert(0, In::Body(refused()));
+    assert!(matches!(outcome(play(&mut scene, &inputs)), Outcome::NeedsOperator { .. }));
 }
 
 /// R8: another amount is cancelled, with what it was as amount and checksum.
@@ -245,6 +277,22 @@ fn r8_another_amount_is_cancelled() {
         let step = play(&mut scene, &[one(&stated), one(&cancelled(ONE))]);
         assert_eq!(reversed(step), Why::AmountDiffers);
         assert_eq!(scene.record().approval.unwrap().amount, amount);
+    }
+}
+
+/// R8: real money where a test was to be is found money: it is cancelled, and never put to the accept step.
+#[test]
+fn r8_real_money_at_a_test_channel_is_cancelled() {
+    let adopt = Settings { on_found_paid: OnFoundPaid::Adopt, ..Settings::test() };
+    for mut scene in [of(charge(), adopt.clone()), of(window(), Settings::test())] {
+        let step = play(&mut scene, &[one(&paid(ONE)), one(&cancelled(ONE))]);
+        assert_eq!(reversed(step), Why::AmountDiffers);
+        assert_eq!(scene.record().approval.unwrap().amount, AmountStated::Missing);
+    }
+    let found = [(of(charge(), adopt), all(&[paid(ONE)])), (of(window(), Settings::test()), one(&paid(ONE)))];
+    for (mut scene, found) in found {
+        let step = play(&mut scene, &[In::Timeout, found, one(&cancelled(ONE))]);
+        assert_eq!(reversed(step), Why::FoundApproved);
     }
 }
 
@@ -395,6 +443,36 @@ fn r12_a_look_up_is_made_once_more_with_another_token() {
     assert_eq!((scene.sent.len(), scene.record().rescue.unclear), (3, 1));
 }
 
+/// R14: it is a try of its own, and told as one; with none left it is not made.
+#[test]
+fn r14_a_look_up_that_is_made_once_more_is_counted() {
+    let no_token = In::Other(401, refused());
+    let mut scene = charging();
+    drop(play(&mut scene, &[In::Timeout, no_token.clone(), absent()]));
+    let record = scene.record();
+    assert_eq!(record.rescue.sent, 2);
+    let sending = |entry: &Entry| matches!(entry.what, Happening::Sending(Verb::Query, _));
+    assert_eq!(record.history.iter().filter(|entry| sending(entry)).count(), 2);
+    let mut scene = Scene::of(
+        iamport(None),
+        Box::new(charge()),
+        Policy { rescue_attempts: 2, ..policy(Settings::live()) },
+    );
+    let Outcome::NeedsOperator { .. } =
+        outcome(play(&mut scene, &[In::Timeout, In::Timeout, no_token.clone()]))
+    else {
+        panic!()
+    };
+    assert_eq!(scene.verbs(), [Verb::Approve, Verb::Query, Verb::Query]);
+    // What had no other token was not sent, and is not counted.
+    let mut scene = charging();
+    let step = play(&mut scene, &[In::Timeout]);
+    let Step::InFlight(sent) = step else { panic!() };
+    let Step::Transmit(again) = scene.answer(sent, &no_token) else { panic!() };
+    let step = again.no_token(scene.now);
+    assert_eq!(waiting(scene.play(step, &[])).record().rescue.sent, 1);
+}
+
 /// R15: a cancel that was refused or not answered is looked up by the payment's own number.
 #[test]
 fn r15_a_refused_cancel_is_looked_up() {
@@ -472,7 +550,8 @@ fn r18_an_adoption_is_stored_before_the_merchant_is_told() {
 #[test]
 fn a_window_payment_that_the_merchant_holds() {
     let mut scene = of(window(), Settings::test());
-    let step = play(&mut scene, &[one(&paid(ONE)), In::Held]);
+    let test = paid(ONE).replace(r#""sandbox":false"#, r#""sandbox":true"#);
+    let step = play(&mut scene, &[one(&test), In::Held]);
     assert!(matches!(outcome(step), Outcome::Approved(_)));
     let path = format!("/payments/{ONE}?include_sandbox=true");
     assert_eq!(messages(&scene), [(Verb::Approve, Method::Get, path.as_str())]);

@@ -91,7 +91,7 @@ fn waiting_reason(step: &Step) -> WaitReason {
 #[test]
 fn r16_a_refused_refund_is_looked_up() {
     let mut first = charging();
-    let step = refund(&mut first, &[In::Body(refused()), one(&paid(ONE))]);
+    let step = refund(&mut first, &[In::Body(refused()), one(&paid(ONE)), one(&paid(ONE))]);
     let RefundOutcome::Refused(said) = refund_outcome(step) else { panic!() };
     assert_eq!((&*said.code, &*said.message), ("1", "no"));
     assert!(!refund_row(&first).live, "it may be tried again");
@@ -114,6 +114,27 @@ fn r16_a_refusal_after_an_unanswered_cancel_ends_nothing() {
     let inputs = [In::Timeout, stands.clone(), stands.clone(), In::Timeout, In::Timeout, stands.clone()];
     let step = refund(&mut scene, &inputs);
     assert_eq!(waiting_reason(&step), WaitReason::Quiet);
-    let step = scene.play(step, &[stands.clone(), In::Body(refused()), stands]);
+    let step = scene.play(step, &[stands.clone(), In::Body(refused()), stands.clone(), stands]);
     assert!(matches!(refund_outcome(step), RefundOutcome::Refused(_)));
+}
+
+/// R13b, R15: a look-up may lag behind a cancel that was done and refused in plain words: the refusal counts when the
+/// payment still stands after the quiet period, which a new process begins afresh (R25).
+#[test]
+fn r15_a_refused_refund_is_not_believed_while_a_look_up_may_lag() {
+    let stands = one(&paid(ONE));
+    let mut scene = charging();
+    let step = refund(&mut scene, &[In::Body(refused()), stands.clone()]);
+    assert_eq!(waiting_reason(&step), WaitReason::Quiet);
+    assert_eq!(refund_outcome(scene.play(step, &[one(&cancelled(ONE))])), RefundOutcome::Refunded);
+    assert_eq!(bodies(&scene, Verb::Cancel).len(), 1);
+    let mut scene = charging();
+    drop(refund(&mut scene, &[In::Body(refused()), stands.clone()]));
+    scene.later(89_000);
+    let (key, resumed) = (refund_row(&scene).key.clone(), scene.now.mono);
+    let step = scene.resume_key(&key).unwrap();
+    assert_eq!(waiting_reason(&step), WaitReason::Quiet);
+    let step = scene.play(step, &[stands]);
+    assert!(matches!(refund_outcome(step), RefundOutcome::Refused(_)));
+    assert!(scene.sent.last().unwrap().at.0 - resumed.0 >= 90_000);
 }

@@ -247,3 +247,43 @@ fn r9_an_accepted_approval_stays_accepted() {
     assert!(matches!(outcome(scene.resume()), Outcome::Approved(_)));
     assert_eq!(scene.verbs(), [Verb::Approve]);
 }
+
+/// R9, R24: a success that is read after the journal was restored is written down, and whatever is done about it waits
+/// for the merchant's books, whoever goes on.
+#[test]
+fn r24_a_late_success_leaves_the_books_to_be_asked() {
+    let none: &[In] = &[];
+    let reversed = [code(NOTHING), code(NOTHING)];
+    let parked = [code("8888"), code("8888"), code("8888")];
+    for (then, ours) in [(none, false), (none, true), (&reversed, false), (&parked, false)] {
+        let (mut scene, other, slow) = overtaken(then);
+        drop(other);
+        if then.len() == parked.len() {
+            let mut step = scene.resume();
+            while !matches!(step, Step::Done(_)) {
+                step = scene.play(step, &parked[..1]);
+            }
+        }
+        let row = scene.rows.get_mut(&key_of(NUMBER)).unwrap();
+        row.suspect = true;
+        if ours {
+            (row.token, row.holder) = (1, scene.driver.holder.clone());
+        }
+        scene.sent.clear();
+        let step = scene.answer(slow, &approved());
+        assert!(matches!(ended(scene.play(step, &[])), Ended::TakenOver(_) | Ended::Verdict(_)));
+        assert!(scene.sent.is_empty() && !scene.rows[&key_of(NUMBER)].suspect);
+        assert!(scene.record().rescue.late_success);
+        let step = if scene.record().stage == Stage::Parked {
+            let row = scene.claim(&key_of(NUMBER));
+            let retry = crate::flow::retry(row, &scene.merchant, &scene.driver, scene.now).unwrap();
+            scene.play(Step::Persist(retry), &[])
+        } else {
+            scene.resume()
+        };
+        assert!(matches!(step, Step::AskBooks(_)), "{then:?} {step:?}");
+        let Outcome::NeedsOperator { why, .. } = outcome(scene.play(step, &[In::Held])) else { panic!() };
+        assert_eq!(why, OperatorReason::JournalBehindBooks);
+        assert!(scene.sent.is_empty());
+    }
+}

@@ -16,6 +16,7 @@ fn facts() -> Facts {
         cancel_unclear: false,
         has_rescue: true,
         has_query: true,
+        sees_at_once: true,
         ended_approved: false,
         adopt: false,
     }
@@ -54,6 +55,10 @@ fn r13_nothing_stands_too_early_and_the_last_try() {
         assert_eq!(next(stage, Event::NothingStands, &early), inside);
         assert_eq!(next(stage, Event::NothingStands, &outside), out);
     }
+    let (inside, outside) =
+        (Facts { sees_at_once: false, ..early }, Facts { sees_at_once: false, ..outside });
+    assert_eq!(next(Stage::Settling, Event::NothingStands, &inside), Row::SettlingExhausted);
+    assert_eq!(next(Stage::Settling, Event::NothingStands, &outside), Row::SettlingNothingOutside);
 }
 
 /// R15, R16: what a refused refund is settled by: a query where there is one, else a person.

@@ -8,7 +8,7 @@ use crate::flow::table::{Action, End, Event, Facts, FirstSuccess, Message, Row, 
 fn each(mut see: impl FnMut(Stage, Event, &Facts, Row)) {
     let firsts = [FirstSuccess::None, FirstSuccess::WithoutCard, FirstSuccess::WithCard];
     let verbs = [Verb::Approve, Verb::NetCancel, Verb::Query, Verb::Cancel];
-    for bits in 0..1_u32 << 11 {
+    for bits in 0..1_u32 << 12 {
         let bit = |n: u32| bits >> n & 1 == 1;
         for (verb, first_success) in verbs.into_iter().flat_map(|verb| firsts.map(|first| (verb, first))) {
             let facts = Facts {
@@ -25,6 +25,7 @@ fn each(mut see: impl FnMut(Stage, Event, &Facts, Row)) {
                 has_query: bit(8),
                 ended_approved: bit(9),
                 adopt: bit(10),
+                sees_at_once: bit(11),
             };
             for stage in Stage::ALL {
                 for event in Event::ALL {
@@ -91,6 +92,16 @@ fn r13_nothing_closes_a_rescue_without_proof() {
             Event::Declined => assert!(stage == Stage::RefundUnknown && !facts.cancel_unclear, "{row:?}"),
             Event::ProvesNothing => assert!(stage == Stage::Reversing && confirmed, "{row:?}"),
             _ => panic!("{stage:?} {event:?} {facts:?} closes by {row:?}"),
+        }
+    });
+}
+
+/// R13b: a look-up that may lag settles a refusal by *nothing stands* after the quiet period alone.
+#[test]
+fn r13_a_look_up_that_may_lag_clears_nothing_early() {
+    each(|stage, event, facts, row| {
+        if (stage, event) == (Stage::Settling, Event::NothingStands) && row == Row::SettlingCleared {
+            assert!(facts.in_window && (facts.sees_at_once || facts.quiet_over), "{facts:?}");
         }
     });
 }

@@ -71,7 +71,7 @@ fn an_easytalk_order_is_registered() {
     // A number that was used today is refused (spec C.1).
     let refused = http(&van).call(&order, CallLimits::default()).unwrap_err();
     assert_eq!(refused, CallError::Refused(Said { code: "7011".into(), message: "중복 요청".into() }));
-    assert_eq!(refused.to_string(), "refused: 7011 중복 요청; no money moved");
+    assert_eq!(refused.to_string(), "refused: 7011 중복 요청; this call moved no money");
     assert_eq!(van.ledger().violations, Vec::<String>::new());
 }
 
@@ -151,7 +151,7 @@ fn an_answer_that_does_not_come_is_waited_for_once() {
     let error = to(&server).call(&order(&number("REG-1")), limits).unwrap_err();
     took(began, 300, 1500);
     assert_eq!(error, CallError::NoAnswer(MaybeSent::Timeout));
-    assert_eq!(error.to_string(), "no answer in time; no money moved");
+    assert_eq!(error.to_string(), "no answer in time; this call moved no money");
     assert_eq!(server.accepted(), 1);
 }
 
@@ -175,6 +175,6 @@ fn a_broken_answer_brings_no_window() {
     ] {
         let server = Server::answering(answer.clone());
         assert_eq!(to(&server).call(&order(&number("REG-1")), QUICK), Err(error.clone()), "{answer}");
-        assert!(error.to_string().ends_with("; no money moved"), "{error}");
+        assert!(error.to_string().ends_with("; this call moved no money"), "{error}");
     }
 }

@@ -47,11 +47,11 @@ impl Case {
 
 /// Whether the rescue of such an order has the messages that this befalls: what does not stand is not cancelled, and
 /// what is known to be approved is not asked about. And whether a client can do anything about it: not where a gateway
-/// charges twice and gives nothing back, nor where it refuses in plain words and its look-up shows nothing standing (R6).
+/// charges twice and gives nothing back, nor where it refuses in plain words and all that it booked was given back (R6).
 fn comes_to(product: Product, fault: Fault, rescue: Rescue) -> bool {
     let in_vain = match (fault, rescue) {
         (Fault::PaidTwice, Rescue::ProvesNothing) => true,
-        (Fault::Duplicate, Rescue::QueryCancelled | Rescue::QueryLags) => product == Product::Iamport,
+        (Fault::Duplicate, Rescue::QueryCancelled) => product == Product::Iamport,
         _ => false,
     };
     if in_vain {
