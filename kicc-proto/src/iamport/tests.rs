@@ -118,6 +118,9 @@ fn a_grant_lives_by_the_servers_clock() {
     assert_eq!(grant(NONE), Err(CallError::Refused(said("-1"))));
     let call = GetToken(&keys()).read(reply(401, NONE));
     assert_eq!(call, Err(CallError::Refused(said("-1"))), "wrong keys (spec §1.2)");
+    let quoted = NONE.replace("none", &format!("no {SECRET} of imp_apikey"));
+    let Err(CallError::Refused(said)) = grant(&quoted) else { panic!() };
+    assert_eq!(&*said.message, "no (..) of (..)", "R23");
     for (status, body) in [(401, "Unauthorized"), (500, NONE), (302, &sample)] {
         assert_eq!(unclear(GetToken(&keys()).read(reply(status, body))), Unclear::Status(status));
     }

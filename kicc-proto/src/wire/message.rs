@@ -91,6 +91,13 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn half_of_the_time_is_for_sending_and_half_for_the_answer() {
+        let half = Duration::from_secs(5);
+        let limits = CallLimits { send_within: half, answer_within: half };
+        assert_eq!(CallLimits::within(Duration::from_secs(10)), limits);
+    }
+
     /// A person reads what was not sent, and why, and that the call moved no money.
     #[test]
     fn an_error_says_why_and_that_no_money_moved() {

@@ -21,7 +21,7 @@ use crate::{
 };
 
 pub(super) const ONE: &str = "imp_000000000001";
-const TWO: &str = "imp_000000000002";
+pub(super) const TWO: &str = "imp_000000000002";
 pub(super) const CUSTOMER: &str = "customer-1";
 const ALL: &str = "/payments/findAll/ORD-1";
 
@@ -103,7 +103,7 @@ pub(super) fn one(payment: &str) -> In {
 }
 
 /// The answer to a look-up of the number.
-fn all(payments: &[String]) -> In {
+pub(super) fn all(payments: &[String]) -> In {
     In::Body(page(payments))
 }
 
@@ -116,7 +116,7 @@ pub(super) fn refused() -> String {
     r#"{"code":1,"message":"no","response":null}"#.into()
 }
 
-fn absent() -> In {
+pub(super) fn absent() -> In {
     In::Other(404, r#"{"code":-1,"message":"no such payment","response":null}"#.into())
 }
 

@@ -4,6 +4,7 @@ mod approve;
 mod easytalk;
 mod easytalk_refund;
 mod iamport;
+mod iamport_answers;
 mod iamport_refund;
 mod iamport_window;
 mod late;
