@@ -4,6 +4,7 @@ mod approve;
 mod easytalk;
 mod easytalk_refund;
 mod iamport;
+mod iamport_part;
 mod iamport_refund;
 mod late;
 mod person;
