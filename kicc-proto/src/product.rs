@@ -6,12 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     easytalk,
-    flow::{Opening, Persist, approval::Approval, policy::Policy, said::Said, said::Unclear, table::Verb},
+    flow::{
+        Opening, Persist, RefundError, approval::Approval, policy::Policy, said::Said, said::Unclear,
+        table::Verb,
+    },
     iamport,
     journal::{Key, record::Record},
     simple,
     time::{Millis, Now, UnixMillis},
-    values::{ChannelId, Environment, Invalid, Problem, TerminalId, TransactionNumber},
+    values::{Amount, ChannelId, Environment, Invalid, Problem, TerminalId, TransactionNumber},
     wire::{
         HeaderBuffer, Method, Reply,
         sign::{Nonce, Sign, SignError},
@@ -265,6 +268,15 @@ pub(crate) trait Rules: Sync {
     /// Writes the next cancel into the record: its number, date and body (R16). `false`: what is known of
     /// the approval does not suffice for one.
     fn prepare_cancel(&self, record: &mut Record, now: Now) -> bool;
+    /// Takes off an approval that is to be refunded what its earlier refunds have given back, as their records say.
+    fn take_off(&self, _original: &mut Record, _refunds: &[Record]) -> Result<(), RefundError> {
+        Ok(())
+    }
+    /// Writes the cancel of a part into the refund's record, which names the part: once, with what could be given back
+    /// before, of which `left` is what is known (R16). By default there is none.
+    fn prepare_part(&self, _record: &mut Record, _left: &Amount) -> Result<(), RefundError> {
+        Err(RefundError::WholeOnly)
+    }
     /// Writes into the record what the next rescue message asks, where that is not always the same.
     fn prepare_rescue(&self, _: &mut Record, _: Now) {}
     /// From when to when the gateway is known to remember the approval (R13b).

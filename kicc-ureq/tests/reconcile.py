@@ -72,7 +72,10 @@ def read_journal(path):
         if (terminal, original) not in book:
             continue
         won, before = book[terminal, original]
-        if record["stage"] == "closed":
+        if record["stage"] == "closed" and "part" in record:
+            won -= record["amount"]["total"] if record.get("ending") == "refunded" else 0
+            after = before if won else "not charged"
+        elif record["stage"] == "closed":
             after = "not charged" if record["ending"] == "refunded" else before
         else:
             after = "unknown" if record["stage"] == "parked" else "open"

@@ -14,7 +14,7 @@ use kicc_hyper::{
 };
 use kicc_proto::{
     client::{BuildError, End, Error, Question, Terminal, Told},
-    flow::Policy,
+    flow::{PartialRefund, Policy},
     iamport::{
         CustomerUid, ImpUid, Payment, WindowPayment,
         calls::{self, BillingKey, Prepared},
@@ -114,6 +114,9 @@ impl Client for Blocks {
     }
     fn refund(&self, number: &TransactionNumber) -> Result<Progress, Error> {
         self.0.refund(number).map(of_ureq)
+    }
+    fn refund_part(&self, number: &TransactionNumber, part: &PartialRefund) -> Result<Progress, Error> {
+        self.0.refund_part(number, part).map(of_ureq)
     }
     fn refund_elsewhere(&self, original: &Original) -> Result<Progress, Error> {
         self.0.refund_elsewhere(original).map(of_ureq)
@@ -293,6 +296,9 @@ impl Client for Waits {
     }
     fn refund(&self, number: &TransactionNumber) -> Result<Progress, Error> {
         self.wait_for(self.client().refund(number))
+    }
+    fn refund_part(&self, number: &TransactionNumber, part: &PartialRefund) -> Result<Progress, Error> {
+        self.wait_for(self.client().refund_part(number, part))
     }
     fn refund_elsewhere(&self, original: &Original) -> Result<Progress, Error> {
         self.wait_for(self.client().refund_elsewhere(original))

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use kicc_proto::{
     client::Error,
-    flow::{self, Ended, Opening, Step},
+    flow::{Ended, Opening, PartialRefund, RefundCall, Step, call_refund},
     journal::record::Record,
     product::Merchant,
     simple::Original,
@@ -18,8 +18,9 @@ use super::{
 };
 
 impl Client {
-    /// Gives the whole money of an approval back, of today or of days ago, by its number. At most one refund of it
-    /// is open or done: a second call gives the first one's end (R16). A refund's outcomes are its own.
+    /// Gives the whole money of an approval back, or what parts have left of it, of today or of days ago, by its number.
+    /// At most one such refund of it is open or done: a second call gives the first one's end (R16). A refund's outcomes
+    /// are its own.
     ///
     /// # Errors
     /// [`Error`]: this call sent nothing.
@@ -27,7 +28,24 @@ impl Client {
         let inner = &self.inner;
         let row = inner.find(number).await?.ok_or_else(|| Error::unknown(number))?;
         let terminal = inner.terminal_of(&row.key)?;
-        inner.refund(terminal, &Record::of_row(&row)?).await
+        inner.refund(terminal, &Record::of_row(&row)?, None).await
+    }
+
+    /// Gives a part of an approval back, which is i'mport's alone. The same id once more gives that refund's end, also
+    /// where it was refused; while one refund of the approval is open no other begins (R16). [`Client::refund`] gives
+    /// the rest back.
+    ///
+    /// # Errors
+    /// [`Error`]: this call sent nothing.
+    pub async fn refund_part(
+        &self,
+        number: &TransactionNumber,
+        part: &PartialRefund,
+    ) -> Result<Progress, Error> {
+        let inner = &self.inner;
+        let row = inner.find(number).await?.ok_or_else(|| Error::unknown(number))?;
+        let terminal = inner.terminal_of(&row.key)?;
+        inner.refund(terminal, &Record::of_row(&row)?, Some(part)).await
     }
 
     /// The same for an approval that this journal does not know, from the shop's own books or a slip, at the first
@@ -45,12 +63,17 @@ impl Client {
         if inner.known(terminal, &original.number).await?.is_some() {
             return self.refund(&original.number).await;
         }
-        inner.refund(terminal, &original.record(merchant, inner.clock.now())?).await
+        inner.refund(terminal, &original.record(merchant, inner.clock.now())?, None).await
     }
 }
 
 impl Inner {
-    async fn refund(self: &Arc<Self>, terminal: &Terminal, original: &Record) -> Result<Progress, Error> {
+    async fn refund(
+        self: &Arc<Self>,
+        terminal: &Terminal,
+        original: &Record,
+        part: Option<&PartialRefund>,
+    ) -> Result<Progress, Error> {
         if self.is_closing() {
             return Err(Error::Stopping);
         }
@@ -58,19 +81,22 @@ impl Inner {
         let mut pruned = 0;
         loop {
             let refunds = self.journal.refunds(&original.key).await?;
-            if let Some(live) = refunds.iter().find(|refund| refund.live) {
-                return self.follow(&live.key, end, true).await;
-            }
             let opening =
                 Opening { merchant: &terminal.merchant, driver: &self.driver, attempt: clock::random() };
-            let earlier = u32::try_from(refunds.len()).unwrap_or(u32::MAX).saturating_add(pruned);
-            let persist = flow::refund(original, earlier, &opening, self.clock.now())?;
+            let persist = match call_refund(original, &refunds, part, pruned, &opening, self.clock.now())? {
+                RefundCall::Known(key) => return self.follow(&key, end, true).await,
+                RefundCall::New(persist) => persist,
+            };
             let hand = Hand::new(self, terminal, &persist.row().key);
             match hand.drive(Step::Persist(persist), end, StandBy::End).await {
-                // Another call was first under this refund's number: look again.
+                // Another call was first under this refund's number, or with another refund: look again.
                 Stop::Done(done) if matches!(done.ended(), Ended::Known(_) | Ended::OtherData) => {}
                 // An earlier refund that did not take effect was pruned: its number is used up.
-                Stop::Done(done) if matches!(done.ended(), Ended::UsedBefore) && pruned < 100 => pruned += 1,
+                Stop::Done(done)
+                    if matches!(done.ended(), Ended::UsedBefore) && part.is_none() && pruned < 100 =>
+                {
+                    pruned += 1;
+                }
                 stop => return self.stopped(hand, stop, end).await,
             }
         }

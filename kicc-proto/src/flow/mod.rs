@@ -95,7 +95,7 @@ pub use self::{
     persist::Persist,
     person::{PersonError, resolve, retry},
     policy::Policy,
-    refund::{RefundError, refund},
+    refund::{PartialRefund, RefundCall, RefundError, call_refund, refund},
     resume::resume,
     settle::{AskBooks, Settle},
     transmit::{InFlight, Transmit},

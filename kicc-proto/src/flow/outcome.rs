@@ -121,7 +121,7 @@ impl RefundOutcome {
         }
     }
 
-    /// Whether the customer is still charged.
+    /// Whether the customer is still charged what was to be given back: of a part, that part.
     #[must_use]
     pub fn charged(&self) -> Charged {
         match self {
@@ -131,7 +131,7 @@ impl RefundOutcome {
         }
     }
 
-    /// Whether the refund may be asked for again.
+    /// Whether the refund may be asked for again; that of a part under another id.
     #[must_use]
     pub fn safe_to_retry(&self) -> bool {
         match self {

@@ -54,10 +54,12 @@ struct CancelRequest<'a> {
 /// What is given back.
 pub(super) struct Cancelled<'a> {
     pub imp_uid: &'a ImpUid,
-    /// All that is left.
-    pub balance: Won,
-    pub tax_free: Won,
-    pub reason: &'static str,
+    pub amount: Won,
+    /// All that is left before.
+    pub checksum: Won,
+    /// `None`: there is no such part.
+    pub tax_free: Option<Won>,
+    pub reason: &'a str,
 }
 
 pub(super) fn again(charge: &Charge) -> Zeroizing<Vec<u8>> {
@@ -65,7 +67,7 @@ pub(super) fn again(charge: &Charge) -> Zeroizing<Vec<u8>> {
         customer_uid: charge.customer_uid.expose(),
         merchant_uid: charge.number.as_str(),
         amount: charge.amount.total().0,
-        tax_free: some_won(charge.amount.tax_free()),
+        tax_free: some_won(charge.amount.tax_free()).map(|won| won.0),
         name: &charge.name,
         buyer_name: charge.buyer_name.as_deref(),
         buyer_email: charge.buyer_email.as_deref(),
@@ -82,9 +84,9 @@ pub(super) fn again(charge: &Charge) -> Zeroizing<Vec<u8>> {
 pub(super) fn cancel(what: &Cancelled<'_>) -> String {
     json(&CancelRequest {
         imp_uid: what.imp_uid.as_str(),
-        amount: what.balance.0,
-        tax_free: some_won(what.tax_free),
-        checksum: what.balance.0,
+        amount: what.amount.0,
+        tax_free: what.tax_free.map(|won| won.0),
+        checksum: what.checksum.0,
         reason: what.reason,
     })
 }
@@ -110,8 +112,8 @@ pub(super) fn push_sandbox(settings: Option<&Settings>, out: &mut String) {
     }
 }
 
-fn some_won(won: Won) -> Option<u64> {
-    (won > Won::ZERO).then_some(won.0)
+pub(super) fn some_won(won: Won) -> Option<Won> {
+    (won > Won::ZERO).then_some(won)
 }
 
 fn json(message: &impl Serialize) -> String {

@@ -13,6 +13,7 @@ mod envelope;
 mod hint;
 mod messages;
 mod order;
+mod part;
 pub mod payment;
 mod reply;
 pub mod result;

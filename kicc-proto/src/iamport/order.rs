@@ -236,6 +236,9 @@ pub struct Recorded {
     /// amount and `checksum`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub balance: Option<Won>,
+    /// Of the refund of a part: what could be given back before it, as its one cancel says (R16).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub checksum: Option<Won>,
     /// The last look-up showed more of the number than that payment: after its cancel all are looked up again (R12).
     #[serde(skip_serializing_if = "is_false", default)]
     pub others: bool,
@@ -346,6 +349,7 @@ fn open(parts: Parts<'_>, opening: &Opening<'_>, now: Now) -> Result<Persist, In
             source: parts.source,
             tier: merchant.tier.clone(),
             balance: None,
+            checksum: None,
             others: false,
             refused: None,
         }),
@@ -356,7 +360,7 @@ fn open(parts: Parts<'_>, opening: &Opening<'_>, now: Now) -> Result<Persist, In
     Ok(flow::open(attempt, opening, now))
 }
 
-fn checked(amount: &Amount) -> Result<(), Invalid> {
+pub(super) fn checked(amount: &Amount) -> Result<(), Invalid> {
     for (field, part) in [("vat", amount.vat()), ("service charge", amount.service_charge())] {
         if part > Won::ZERO {
             return Err(Problem::Other("cannot be stated to i'mport for KICC").of(field));

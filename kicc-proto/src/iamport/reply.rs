@@ -7,6 +7,7 @@ use super::{
     calls::{Page, read_page},
     envelope::{Envelope, body, said},
     order::{Recorded, Source, customer_mark},
+    part,
     payment::{self, Channel, CustomerUidUsage, Status},
     rules::{approved, asked, recorded, recorded_mut},
     settings::Settings,
@@ -33,6 +34,9 @@ pub(super) fn read(
 ) -> Reading {
     let Some(mut next) = recorded(record).cloned() else { return Reading::Unclear(Unclear::NotJson) };
     let reading = match verb {
+        Verb::Query | Verb::Cancel if record.part.is_some() => {
+            part::read(verb, record, &mut next, reply, settings, moment)
+        }
         Verb::Approve => approval(record, &mut next, reply, settings),
         Verb::Query | Verb::NetCancel => query(record, &mut next, reply, settings, moment),
         Verb::Cancel => cancel(record, &mut next, reply),
@@ -139,21 +143,33 @@ fn query(
 }
 
 fn cancel(record: &Record, next: &mut Recorded, reply: Reply<'_>) -> Result<Reading, Unclear> {
+    let payment = match answered_cancel(record, next, reply)? {
+        Ok(payment) => payment,
+        Err(said) => return Ok(Reading::ProvesNothing(said)),
+    };
+    Ok(match fate(&payment)? {
+        Fate::Dead if payment.cancel_amount > Won::ZERO && !next.others => Reading::Voided { card: true },
+        _ => Reading::ProvesNothing(last_word(&payment)),
+    })
+}
+
+/// The payment as a cancel has left it, or a refusal. R15: a look-up tells why, such as that nothing is left.
+pub(super) fn answered_cancel(
+    record: &Record,
+    next: &mut Recorded,
+    reply: Reply<'_>,
+) -> Result<Result<Payment, Said>, Unclear> {
     let body = answered(reply)?;
     let Envelope { refusal, response } = Envelope::read(&body)?;
     if let Some(said) = refusal {
-        // R15: a look-up tells whether it was refused because nothing is left.
         next.refused = Some(said.clone());
-        return Ok(Reading::ProvesNothing(said));
+        return Ok(Err(said));
     }
     let payment = ours(payment::read(response, "response")?, record)?;
     if approved(record).as_ref() != Some(&payment.imp_uid) {
         return Err(Unclear::ForeignEcho("imp_uid".into()));
     }
-    Ok(match fate(&payment)? {
-        Fate::Dead if payment.cancel_amount > Won::ZERO && !next.others => Reading::Voided { card: true },
-        _ => Reading::ProvesNothing(last_word(&payment)),
-    })
+    Ok(Ok(payment))
 }
 
 /// A look-up's payments.
@@ -171,20 +187,30 @@ enum Answered {
 
 /// The payment that is known, by its own id.
 fn one(record: &Record, reply: Reply<'_>) -> Result<Answered, Unclear> {
+    Ok(match looked_up(record, reply)? {
+        Ok(payment) => {
+            let said = last_word(&payment);
+            Answered::Found(Found { payments: Vec::from([payment]), whole: true, said })
+        }
+        Err(said) => Answered::ProvesNothing(said),
+    })
+}
+
+/// The payment that was asked for by its own id, or what was said instead.
+pub(super) fn looked_up(record: &Record, reply: Reply<'_>) -> Result<Result<Payment, Said>, Unclear> {
     if let Some(said) = Envelope::absent(reply) {
-        return Ok(Answered::ProvesNothing(said));
+        return Ok(Err(said));
     }
     let body = answered(reply)?;
     let Envelope { refusal, response } = Envelope::read(&body)?;
     if let Some(said) = refusal {
-        return Ok(Answered::ProvesNothing(said));
+        return Ok(Err(said));
     }
     let payment = ours(payment::read(response, "response")?, record)?;
     if asked(record).as_ref() != Some(&payment.imp_uid) {
         return Err(Unclear::ForeignEcho("imp_uid".into()));
     }
-    let said = last_word(&payment);
-    Ok(Answered::Found(Found { payments: Vec::from([payment]), whole: true, said }))
+    Ok(Ok(payment))
 }
 
 /// All payments of the number.
@@ -205,7 +231,7 @@ fn all(record: &Record, reply: Reply<'_>) -> Result<Answered, Unclear> {
 
 /// What became of a payment's money.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Fate {
+pub(super) enum Fate {
     /// So much of it stands.
     Stands(Won),
     /// Nothing stands, and nothing will.
@@ -215,7 +241,7 @@ enum Fate {
 }
 
 /// From the amounts, never from the status alone (spec §3.1).
-fn fate(payment: &Payment) -> Result<Fate, Unclear> {
+pub(super) fn fate(payment: &Payment) -> Result<Fate, Unclear> {
     if payment.currency.as_ref() != "KRW" {
         return Err(Unclear::Damaged("currency".into()));
     }
@@ -259,7 +285,7 @@ fn still_stands(
     stands(payment, (balance, others), record, next, settings)
 }
 
-fn stands(
+pub(super) fn stands(
     payment: &Payment,
     (balance, others): (Won, bool),
     record: &Record,
@@ -317,7 +343,7 @@ fn is_anothers(payment: &Payment, source: &Source) -> bool {
 }
 
 /// The status, and the reason that goes with it.
-fn last_word(payment: &Payment) -> Said {
+pub(super) fn last_word(payment: &Payment) -> Said {
     let reason = match payment.status {
         Status::Failed => &payment.fail_reason,
         _ => &payment.cancel_reason,

@@ -5,18 +5,18 @@ use alloc::{string::String, vec::Vec};
 use super::{
     ImpUid, envelope, messages,
     order::{Recorded, Source},
-    reply,
+    part, reply,
     settings::{OnFoundPaid, Settings},
 };
 use crate::{
-    flow::{approval::AmountStated, policy::Policy, table::Verb},
+    flow::{RefundError, approval::AmountStated, policy::Policy, table::Verb},
     journal::{
         Kind,
         record::{Cancel, Record, Why},
     },
     product::{Credentials, Merchant, Moment, Outgoing, Payload, Reading, Rules, Times},
     time::{Now, UnixMillis},
-    values::Won,
+    values::{Amount, Won},
     wire::{HeaderBuffer, Method, Reply, sign::SignError},
 };
 
@@ -83,15 +83,20 @@ impl Rules for Iamport {
         Ok(())
     }
 
-    /// All that is left of the payment, and that as the `checksum`: with any other balance nothing is done (R16).
+    /// All that is left of the payment, and that as the `checksum`: with any other balance nothing is done. A part has
+    /// one cancel, and no other (R16).
     fn prepare_cancel(&self, record: &mut Record, _: Now) -> bool {
+        if record.part.is_some() {
+            return record.cancel.is_some();
+        }
         let (Some(recorded), Some(imp_uid)) = (recorded(record), approved(record)) else { return false };
         let Some(balance) = recorded.balance.filter(|balance| *balance > Won::ZERO) else { return false };
         let body = messages::cancel(&messages::Cancelled {
             imp_uid: &imp_uid,
-            balance,
-            // How much of a part that went back before was tax-free is not stated.
-            tax_free: record.amount.tax_free().min(balance),
+            amount: balance,
+            checksum: balance,
+            // How much of what went back elsewhere was tax-free is not stated.
+            tax_free: messages::some_won(record.amount.tax_free().min(balance)),
             reason: match record.kind {
                 Kind::Refund => "refunded by the shop",
                 Kind::Approval => "not taken by the shop",
@@ -102,6 +107,14 @@ impl Rules for Iamport {
             recorded.refused = None;
         }
         true
+    }
+
+    fn take_off(&self, original: &mut Record, refunds: &[Record]) -> Result<(), RefundError> {
+        part::take_off(original, refunds)
+    }
+
+    fn prepare_part(&self, record: &mut Record, left: &Amount) -> Result<(), RefundError> {
+        part::prepare(record, left)
     }
 
     /// No page says how long it remembers: the horizon (R13b).

@@ -131,7 +131,7 @@ pub struct Row {
     /// A keyed hash of the authorisation that was spent, where one is known (R3).
     pub authorisation_mark: Option<Box<str>>,
     /// Whether `authorisation_mark` (of an approval) or `original` (of a refund) is still taken:
-    /// open, parked, approved or refunded.
+    /// open, parked, approved or refunded (of a part: open or parked).
     pub live: bool,
     /// Open, parked or closed.
     pub standing: Standing,
@@ -194,7 +194,7 @@ pub enum Written {
     UsedBefore,
     /// Another live row spends, or a pruned approval spent, the same authorisation (R3); its key.
     AuthorisationInUse(Box<Key>),
-    /// Another refund of the same approval is open or done (R16); here it is.
+    /// Another refund of the same approval is open, or one of the whole is done (R16); here it is.
     AlreadyRefunding(Box<Row>),
 }
 

@@ -19,7 +19,7 @@ use crate::{
     },
     product::Payload,
     time::UnixMillis,
-    values::{Amount, KstDate, TransactionNumber, json},
+    values::{Amount, KstDate, RefundId, TransactionNumber, json},
     wire::NotSent,
 };
 
@@ -43,6 +43,9 @@ pub struct Record {
     /// Of a refund: the approval's number.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub original: Option<TransactionNumber>,
+    /// Of the refund of a part: the caller's id of it (R16).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub part: Option<RefundId>,
     /// When it was made.
     pub made_at: UnixMillis,
     /// The last moment for an approval's first byte (R4).
@@ -52,7 +55,7 @@ pub struct Record {
     /// A keyed hash of the authorisation that is spent, where one is known (R3).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub authorisation_mark: Option<Box<str>>,
-    /// In won.
+    /// In won; of a refund what it gives back.
     pub amount: Amount,
     /// Whether an accept step was configured when it was made (R19).
     pub accept_step: bool,
@@ -285,6 +288,7 @@ impl Record {
             },
             kind,
             original: None,
+            part: None,
             made_at,
             send_by,
             fingerprint,
@@ -367,10 +371,12 @@ impl Record {
         }
     }
 
-    /// Whether it still takes up its authorisation, or its approval's one refund (R3, R16).
+    /// Whether it still takes up its authorisation, or its approval's one refund (R3, R16). The refund of a part does so
+    /// until it has ended: then the next one knows what it has left.
     #[must_use]
     pub fn live(&self) -> bool {
         match (&self.ending, &self.parked) {
+            (Some(_), _) | (None, Some(Parked { resolution: Some(_), .. })) if self.part.is_some() => false,
             (Some(ending), _) => matches!(ending, Ending::Approved | Ending::Refunded),
             (None, Some(Parked { resolution: Some(resolution), .. })) => match self.kind {
                 Kind::Approval => resolution.charged,
@@ -394,6 +400,16 @@ impl Record {
         let parts = [environment.as_str(), product.as_str(), terminal.as_str(), original];
         let number = TransactionNumber::derive_cancel(&parts, sequence);
         Cancel { sequence, number, body: "".into(), only_on: None, sent: 0 }
+    }
+
+    /// The cancel of a part, without its body: the same approval and id, the same number (R16).
+    pub(crate) fn part_cancel(&self, id: &RefundId) -> Cancel {
+        let Key { environment, product, terminal, .. } = &self.key;
+        let original = self.original_number().as_str();
+        let parts =
+            [environment.as_str(), product.as_str(), terminal.as_str(), original, "part", id.as_str()];
+        let number = TransactionNumber::derive_cancel(&parts, 0);
+        Cancel { sequence: 0, number, body: "".into(), only_on: None, sent: 0 }
     }
 
     pub(crate) fn note(&mut self, at: UnixMillis, what: Happening) {

@@ -31,6 +31,7 @@ fn full(text: &str) -> Record {
         },
         kind: Kind::Refund,
         original: Some(number("ORD_20231225_0001-abcd")),
+        part: Some(RefundId::new("PART-1").unwrap()),
         made_at: UnixMillis(1_795_000_000_000),
         send_by: UnixMillis(u64::MAX),
         fingerprint: "00ff".into(),
@@ -284,10 +285,20 @@ fn r3_what_is_live() {
         (Kind::Refund, resolved(true), false),
         (Kind::Refund, resolved(false), true),
     ] {
-        (record.kind, record.parked, record.ending) = (kind, parked, None);
+        (record.kind, record.parked, record.ending, record.part) = (kind, parked, None, None);
         assert_eq!(record.live(), live, "{kind:?} {:?}", record.parked);
     }
-    record.parked = None;
+    record.part = Some(RefundId::new("PART-1").unwrap());
+    for (parked, ending, live) in [
+        (None, None, true),
+        (resolved(true), None, false),
+        (resolved(false), None, false),
+        (None, Some(Ending::Refunded), false),
+    ] {
+        (record.parked, record.ending) = (parked, ending);
+        assert_eq!(record.live(), live, "of a part: {:?} {:?}", record.parked, record.ending);
+    }
+    (record.parked, record.part) = (None, None);
     for (ending, live) in [
         (Ending::Approved, true),
         (Ending::Refunded, true),

@@ -71,6 +71,22 @@ impl OrderNumber {
 }
 text_value!(OrderNumber, OrderNumber::new);
 
+/// The caller's own id of the refund of a part: 1 to 40 of `A-Z a-z 0-9 _ -`. Ours: it is not on the wire, and with the
+/// approval it names the refund for ever (R16).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RefundId(ArrayString<40>);
+
+impl RefundId {
+    /// An id of the caller's choice; the same again is the same refund.
+    ///
+    /// # Errors
+    /// Empty, longer than 40 bytes, or another character.
+    pub fn new(text: &str) -> Result<Self, Invalid> {
+        ascii("refund id", text, 40, is_name_byte, "only A-Z a-z 0-9 _ -").map(Self)
+    }
+}
+text_value!(RefundId, RefundId::new);
+
 /// The id of the simple-payment service: 1 to 10 of `A-Z a-z 0-9 _ -` (`svcId`, spec A.5).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServiceId(ArrayString<10>);

@@ -23,7 +23,9 @@ pub use amount::{Amount, Parts, Rounding, Won, vat_split};
 pub use charset::{Charset, ks_x_1001_only};
 pub use date::{KstDate, KstDateTime, KstTime};
 pub use error::{Invalid, Problem};
-pub use ids::{BusinessNumber, ChannelId, Environment, OrderNumber, ServiceId, TerminalId, VanTerminalId};
+pub use ids::{
+    BusinessNumber, ChannelId, Environment, OrderNumber, RefundId, ServiceId, TerminalId, VanTerminalId,
+};
 pub use instalment::Instalment;
 pub use number::TransactionNumber;
 pub use secret::Secret;

@@ -45,6 +45,46 @@ fn r12_a_billing_key_is_charged_rescued_and_refunded() {
     assert!(show.contains("product iamport") && show.contains("the customer is NOT charged"), "{show}");
 }
 
+/// R16: parts, each under an id of the shop's, and then the rest.
+#[test]
+fn r16_parts_are_given_back_under_their_ids() {
+    let shop = Shop::new();
+    write(&shop, &[charge("M1")]);
+    shop.kicc(PAY).ends(0);
+    let refund = |more: &str| shop.kicc(&format!("refund --number M1 --config kicc.toml --journal j {more}"));
+    let part = refund("--amount 3000 --id FIRST --output json").ends(0).line("M1");
+    assert_eq!(
+        (&part["outcome"], &part["refund_id"], &part["repeat"]),
+        (&"refunded".into(), &"FIRST".into(), &false.into())
+    );
+    assert_eq!(refund("--amount 3000 --id FIRST --output json").ends(0).line("M1")["repeat"], true);
+    let text = refund("--amount 1000 --id SECOND").ends(0).out;
+    assert!(text.contains("1,000 won") && text.contains("part SECOND"), "{text}");
+    for (more, why) in [
+        ("--amount 3001 --id FIRST", "another amount"),
+        ("--amount 47001 --id THIRD", "more than the 47000 won that are left"),
+        ("--amount 100 --tax-free 101 --id THIRD", "tax-free amount"),
+        ("--amount 100", "--id"),
+        ("--id THIRD", "--amount"),
+    ] {
+        let refused = refund(more).ends(2).err;
+        assert!(refused.contains(why), "{more}: {refused}");
+    }
+    assert_eq!(shop.van.counts().cancels, 2);
+    let rest = refund("").ends(0).out;
+    assert!(rest.contains("47,000 won"), "{rest}");
+    let status = shop.kicc("status M1 --config kicc.toml --journal j --output json").ends(0);
+    assert_eq!(status.lines().len(), 4);
+    let sale = status.line("M1");
+    let today = &sale["approval"]["approved_at"].as_str().unwrap()[..10];
+    let report =
+        shop.kicc(&format!("report --journal j --date {today} --output json")).ends(0).lines().remove(0);
+    assert_eq!((&report["net"], &report["refunds"]["refunded"]["count"]), (&0.into(), &3.into()));
+    let ledger = shop.van.ledger();
+    assert_eq!((ledger.standing("M1"), ledger.violations.len()), (false, 0), "{:?}", ledger.violations);
+    assert!(refund("--amount 1 --id LAST").ends(2).err.contains("everything was given back"));
+}
+
 /// R8: what was really paid is looked up, and another amount goes back. What was not paid leaves no record.
 #[test]
 fn r8_a_payment_in_the_window_is_verified_by_its_id() {

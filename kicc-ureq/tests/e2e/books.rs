@@ -87,6 +87,22 @@ pub fn agree_after_refunds(shop: &Shop, numbers: &[String], lines: &[Line]) -> u
     persons
 }
 
+/// The same after refunds of parts, that have given back so many won of each.
+#[track_caller]
+pub fn agree_after_parts(shop: &Shop, numbers: &[String], given_back: u64) {
+    let ledger = shop.ledger();
+    assert_eq!(ledger.violations, Vec::<String>::new());
+    for row in shop.rows() {
+        assert!(!row.is_open() && row.told, "left behind: {row:?}");
+    }
+    let book = |number: &String| BookEntry {
+        number: number.clone(),
+        amount: 1000 - given_back,
+        charged: Charged::Yes,
+    };
+    compare(shop, &ledger, numbers.iter().map(book).collect(), 0);
+}
+
 /// What was told of a number at last, and was told no otherwise before.
 #[track_caller]
 fn told_of<'a>(

@@ -11,7 +11,7 @@ use libtest_mimic::Trial;
 
 use crate::{
     books, kill,
-    process::Line,
+    process::{Line, Process},
     random::Random,
     shop::{CALM, HASTY, Shop},
     trials::{long, trial},
@@ -25,6 +25,7 @@ pub fn trials() -> Vec<Trial> {
         trial("iamport::r14_without_a_token_a_rescue_waits_and_uses_up_no_try", no_tokens),
         trial("iamport::r12_a_charge_without_answer_is_adopted_by_policy", adopted),
         trial("iamport::r12_killed_and_recovered_a_charge_is_adopted", killed_and_adopted),
+        trial("iamport::r16_killed_while_parts_are_given_back_and_recovered_each_is_done_once", killed_parts),
         trial("iamport::r13_lists_that_show_nothing_prove_nothing", unseen),
     ]
 }
@@ -214,6 +215,48 @@ fn killed_and_adopted() {
         let mut lines = pay.kill().lines;
         lines.extend(kill::recovered(&shop, &mut random, &[0]));
         assert_eq!(books::agree(&shop, &all, &lines), 0);
+    }
+}
+
+/// Under the same id whatever was not answered, or not begun, is done once.
+fn killed_parts() {
+    for round in 0..if long() { 40 } else { 4 } {
+        let mut random = Random::new(9000 + round);
+        // So that what was not answered stays so for a while.
+        let shop = Shop::open(Product::Iamport, HASTY, VanConfig { rescue_failures: 3, ..HASTY.van() });
+        let all = numbers(&[
+            "Xok_chang-0001",
+            "Xok_cnone-0002",
+            "Xok_cdup-0003",
+            "Xok_reset-0004",
+            "Xok_5xx-0005",
+            "Xok_u401-0006",
+            "Xok-0007",
+            "Xok-0008",
+        ]);
+        shop.pay(&all).ended_with(&[0]);
+        let part = |number: &String, won: &str, id: &str| {
+            let mut command = shop.refund_command(number);
+            command.args(["--amount", won, "--id", id]);
+            Process::start(&mut command)
+        };
+        let killed: Vec<_> = all.iter().map(|number| part(number, "300", "A")).collect();
+        thread::sleep(random.millis(0, 1_500));
+        killed.into_iter().for_each(|process| drop(process.kill()));
+        kill::recovered(&shop, &mut random, &[0]);
+        for (won, id) in [("300", "A"), ("200", "B"), ("300", "A")] {
+            let runs: Vec<_> = all.iter().map(|number| part(number, won, id)).collect();
+            for run in runs {
+                let run = run.wait().ended_with(&[0]);
+                assert_eq!(run.lines[0].outcome(), "refunded", "{run:#?}");
+            }
+        }
+        books::agree_after_parts(&shop, &all, 500);
+        for number in &all {
+            shop.refund_command(number).output().unwrap();
+            assert!(!shop.ledger().standing(number), "{number}: the rest");
+        }
+        assert_eq!(shop.ledger().violations, Vec::<String>::new());
     }
 }
 

@@ -39,9 +39,9 @@ pub(super) fn cases() -> Vec<Case> {
     ]
 }
 
-const PRICE: u64 = 51_004;
+pub(super) const PRICE: u64 = 51_004;
 
-fn order(text: &str) -> Order {
+pub(super) fn order(text: &str) -> Order {
     Order::new(Product::Iamport, text, PRICE)
 }
 
@@ -50,7 +50,7 @@ fn amount(won: u64) -> Amount {
 }
 
 /// A client that sells by i'mport alone.
-fn client(shop: &Shop<'_>, change: impl FnOnce(&mut Setup)) -> Box<dyn Client> {
+pub(super) fn client(shop: &Shop<'_>, change: impl FnOnce(&mut Setup)) -> Box<dyn Client> {
     shop.client_with(|setup| {
         setup.terminals = vec![iamport_terminal()];
         setup.policy.rescue_attempts = 12;
@@ -58,7 +58,7 @@ fn client(shop: &Shop<'_>, change: impl FnOnce(&mut Setup)) -> Box<dyn Client> {
     })
 }
 
-fn assert_correct(shop: &Shop<'_>) {
+pub(super) fn assert_correct(shop: &Shop<'_>) {
     assert_eq!(shop.van.ledger().violations, Vec::<String>::new());
 }
 

@@ -12,6 +12,7 @@ macro_rules! cases {
 mod calls;
 pub mod faults;
 mod iamport;
+mod iamport_part;
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,7 +20,7 @@ use kicc_proto::{
     client::{Answer, BuildError, End, Error, Keys, Open, Question, Signing, Terminal, Told},
     codes::{CodeSets, Codes, ResultCode},
     easytalk,
-    flow::{Opening, Outcome, Persist, Policy, RefundOutcome},
+    flow::{Opening, Outcome, PartialRefund, Persist, Policy, RefundOutcome},
     iamport::{
         ApiKeys, Charge, CustomerUid, ImpUid, Merchant as IamportMerchant, Payment, Settings, StoreCode,
         Verdict, WindowPayment,
@@ -76,6 +77,7 @@ pub trait Client: Send + Sync {
     fn outcome(&self, number: &TransactionNumber) -> Result<Option<Progress>, Error>;
     fn wait(&self, number: &TransactionNumber, limit: Option<Duration>) -> Result<Progress, Error>;
     fn refund(&self, number: &TransactionNumber) -> Result<Progress, Error>;
+    fn refund_part(&self, number: &TransactionNumber, part: &PartialRefund) -> Result<Progress, Error>;
     fn refund_elsewhere(&self, original: &Original) -> Result<Progress, Error>;
     fn verify(&self, payment: &WindowPayment) -> Result<Verified, Error>;
     /// By `call`; so are those that follow.
@@ -175,7 +177,7 @@ impl std::fmt::Debug for Case {
 /// All cases.
 #[must_use]
 pub fn cases() -> Vec<Case> {
-    [calls::cases(), iamport::cases()].concat()
+    [calls::cases(), iamport::cases(), iamport_part::cases()].concat()
 }
 
 /// An order of any product.

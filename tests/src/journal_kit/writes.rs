@@ -136,6 +136,12 @@ pub(super) fn refund_once(store: &dyn Store) {
     stored(journal, &second);
     assert_eq!(insert(journal, &second_again), Written::AlreadyRefunding(Box::new(second.clone())));
     stored(journal, &refund("R4", "N2"));
+    // The refund of a part makes room once it has ended.
+    let (part, next_part) = (refund("P1", "N3"), refund("P2", "N3"));
+    stored(journal, &part);
+    assert_eq!(insert(journal, &next_part), Written::AlreadyRefunding(Box::new(part.clone())));
+    assert_eq!(update(journal, &Row { live: false, ..closed(next(&part)) }), Written::Stored);
+    stored(journal, &next_part);
     assert_eq!(journal.refunds(&key("N1")).expect("a read"), [refused, second]);
     assert_eq!(journal.refunds(&key("N9")).expect("a read"), []);
 }

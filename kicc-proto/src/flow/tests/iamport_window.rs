@@ -16,6 +16,7 @@ fn r12_what_was_paid_is_looked_up_until_it_is_known() {
         let path = format!("/payments/{ONE}");
         let look_up = |verb| (verb, Method::Get, path.as_str());
         assert_eq!(messages(&scene), [look_up(Verb::Approve), look_up(Verb::Query)]);
+        assert_eq!(scene.record().rescue.sent, 1);
     }
 }
 

@@ -5,6 +5,7 @@ mod easytalk;
 mod easytalk_refund;
 mod iamport;
 mod iamport_answers;
+mod iamport_part;
 mod iamport_refund;
 mod iamport_window;
 mod late;

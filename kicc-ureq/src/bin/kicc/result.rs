@@ -14,6 +14,7 @@ use kicc_proto::{
         Kind,
         record::{Record, Why},
     },
+    values::RefundId,
 };
 use kicc_ureq::{Open, Progress, Settled};
 use serde::Serialize;
@@ -58,6 +59,9 @@ pub struct RefundLine<'a> {
     number: &'a str,
     product: Option<&'static str>,
     refund_number: Option<&'a str>,
+    /// The caller's own, of the refund of a part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refund_id: Option<&'a str>,
     outcome: Option<&'static str>,
     charged: &'static str,
     safe_to_retry: bool,
@@ -177,6 +181,7 @@ impl<'a> Told<'a> {
                 number: original(record),
                 product,
                 refund_number: Some(record.key.number.as_str()),
+                refund_id: record.part.as_ref().map(RefundId::as_str),
                 outcome: None,
                 charged: Charged::Unknown.as_str(),
                 safe_to_retry: false,
@@ -331,6 +336,7 @@ impl<'a> RefundLine<'a> {
             number: record.map_or(number, original),
             product: record.map(|record| record.key.product.as_str()),
             refund_number: record.map(|record| record.key.number.as_str()),
+            refund_id: record.and_then(|record| record.part.as_ref()).map(RefundId::as_str),
             outcome: Some(outcome.name()),
             charged: outcome.charged().as_str(),
             safe_to_retry: outcome.safe_to_retry(),
@@ -351,6 +357,7 @@ impl<'a> RefundLine<'a> {
         let refund = self.refund_number.map(|number| format!("refund {number}"));
         let details = [
             refund.unwrap_or_default(),
+            self.refund_id.map(|id| format!("part {id}")).unwrap_or_default(),
             self.why.clone().unwrap_or_default(),
             self.person.text(),
             until(self.open.as_ref()),

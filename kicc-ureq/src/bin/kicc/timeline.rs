@@ -37,12 +37,14 @@ pub fn write(row: &Row, refunds: &[Row], now: UnixMillis, out: &mut impl Write) 
     writeln!(out)?;
     writeln!(out, "now: {}", standing(row, &record, now))?;
     for refund in refunds {
-        let ended = Record::of_row(refund).ok().and_then(|record| record.verdict());
-        let how = match &ended {
+        let refunded = Record::of_row(refund).ok();
+        let how = match refunded.as_ref().and_then(Record::verdict) {
             Some(Verdict::Refund(outcome)) => outcome.name(),
             _ => refund.standing.as_str(),
         };
-        writeln!(out, "refund {}: {how} (`kicc journal show {}`)", refund.key.number, refund.key.number)?;
+        let won = refunded.map(|record| format!(", {}", words::won(record.amount.total())));
+        let (number, won) = (&refund.key.number, won.unwrap_or_default());
+        writeln!(out, "refund {number}{won}: {how} (`kicc journal show {number}`)")?;
     }
     writeln!(out)?;
     writeln!(out, "what to do:")?;

@@ -23,6 +23,10 @@ pub(super) fn answer(shared: &Arc<Shared>, message: &Message, body: &[u8]) -> An
     if !message.has("checksum") {
         books.violation("a cancel without a checksum (R16)");
     }
+    let reason = message.text("reason");
+    if reason.starts_with("refund ") && books.iamport.is_another_cancel(reason, body) {
+        books.violation("the refund of a part with another cancel than before (R16)");
+    }
     let Some(payment) = named(&books, message).cloned() else {
         books.violation("a cancel of what does not exist");
         return Answer::Reply(answers::refused(1, NO_SUCH_PAYMENT));

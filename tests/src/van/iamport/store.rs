@@ -21,6 +21,8 @@ pub(crate) struct Store {
     pub(super) customers: BTreeMap<String, Option<Customer>>,
     pub(super) windows: HashMap<String, Window>,
     webhooks: Vec<Webhook>,
+    /// The cancels of parts by what they name themselves, as they came first.
+    parts: HashMap<String, Vec<u8>>,
 }
 
 /// Billing keys are secrets, and buyers private (R23).
@@ -105,6 +107,11 @@ impl Store {
             payment.account = Some(format!("110-{}", &imp_uid[4..]));
         }
         self.notify(imp_uid, "ready", None);
+    }
+
+    /// Whether the cancel of a part came before as another one.
+    pub(super) fn is_another_cancel(&mut self, reason: &str, body: &[u8]) -> bool {
+        self.parts.entry(reason.to_owned()).or_insert_with(|| body.to_vec()) != body
     }
 
     /// Notes a refund. The id of the cancellation.
