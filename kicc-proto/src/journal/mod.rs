@@ -11,6 +11,7 @@ mod async_journal;
 pub mod record;
 pub mod restore;
 pub mod sql;
+pub mod transfer;
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 

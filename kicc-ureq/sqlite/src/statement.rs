@@ -80,7 +80,7 @@ pub(crate) fn unreadable_text(bad: &Unreadable) -> Box<str> {
     format!("row {} is unreadable and left alone: {}", bad.key, bad.why).into()
 }
 
-fn bind(values: Vec<Value<'_>>) -> impl rusqlite::Params {
+pub(crate) fn bind(values: Vec<Value<'_>>) -> impl rusqlite::Params {
     params_from_iter(values.into_iter().map(|value| match value {
         Value::Text(text) => rusqlite::types::Value::Text(text.into_owned()),
         Value::Number(number) => rusqlite::types::Value::Integer(number),

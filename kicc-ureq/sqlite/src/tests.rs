@@ -21,11 +21,11 @@ fn journal() -> (TempDir, Parts) {
     (folder, journal)
 }
 
-fn insert(journal: &mut Parts, row: &Row) -> Result<Written, WriteError> {
+pub(crate) fn insert(journal: &mut Parts, row: &Row) -> Result<Written, WriteError> {
     journal.writer.alone(|work| work.write(row, Expect::Absent))
 }
 
-fn row(number: &str) -> Row {
+pub(crate) fn row(number: &str) -> Row {
     Row {
         key: Key {
             environment: Environment::new("test").unwrap(),

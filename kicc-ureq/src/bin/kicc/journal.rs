@@ -27,7 +27,7 @@ use crate::{
     result::{self, Format, Told},
     timeline,
     times::{self, Span},
-    words,
+    transfer, words,
 };
 
 #[derive(Debug, clap::Subcommand)]
@@ -42,6 +42,10 @@ pub enum Command {
     Prune(PruneArgs),
     /// Says that the journal was restored from a backup
     Restored(RestoredArgs),
+    /// Moves the journal to a file, or writes a copy of it
+    Export(transfer::ExportArgs),
+    /// Makes a new journal of such a file
+    Import(transfer::ImportArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -128,6 +132,8 @@ pub fn run(command: &Command) -> Result<Exit, Fail> {
         Command::Resolve(args) => resolve(args),
         Command::Prune(args) => prune(args),
         Command::Restored(args) => restored(args),
+        Command::Export(args) => transfer::export(args),
+        Command::Import(args) => transfer::import(args),
     }
 }
 
