@@ -172,15 +172,16 @@ impl Other {
 fn prepare(connection: &mut Connection, mark: Option<u64>) -> rusqlite::Result<Result<(u64, Opened), Other>> {
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let known = tx.table_exists(None::<&str>, "kicc_meta")?;
+    let make = || sql::SCHEMA.iter().try_for_each(|statement| tx.execute(statement, []).map(drop));
     if !known {
-        for statement in sql::SCHEMA {
-            tx.execute(statement, [])?;
-        }
+        make()?;
     }
     let (version, text) = meta(&tx, "schema")?.unwrap_or_default();
     if version != sql::SCHEMA_VERSION {
         return Ok(Err(Other { version, text }));
     }
+    // Indexes that the program which made the journal did not know.
+    make()?;
     let mut sequence = sequence(&tx)?;
     let opened = Opened {
         restored: mark.is_some_and(|mark| sequence < mark),

@@ -40,3 +40,6 @@ pub use writer::{Group, Writer};
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod retention_tests;
