@@ -130,6 +130,10 @@ fn every_column_of_the_schema_is_in_a_file() {
             .collect();
         assert_eq!(columns, table.columns, "{made}");
     }
+    for made in SCHEMA.iter().filter_map(|text| text.strip_prefix("INSERT INTO kicc_meta")) {
+        let name = made.split('\'').nth(1).unwrap();
+        assert!(name == "schema" || TABLES[0].select().contains(&format!("'{name}'")), "{name}");
+    }
     assert_eq!(TABLES.len(), SCHEMA.iter().filter(|text| text.starts_with("CREATE TABLE")).count());
 }
 
