@@ -88,8 +88,8 @@ pub trait AsyncJournal: Send + Sync {
         limit: u32,
     ) -> BoxFuture<'a, Result<Vec<Row>, ReadError>>;
 
-    /// Every row that [`AsyncJournal::list`] leaves out because a column holds what this version does not know (R21).
-    /// Reads the whole table.
+    /// Every row that [`AsyncJournal::list`] leaves out because a column holds what this version does not know (R21), and
+    /// that is open, parked or untold, or of which just that is not known. However many are closed, they cost nothing.
     ///
     /// # Errors
     /// When the store cannot be read.

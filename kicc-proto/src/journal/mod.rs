@@ -11,6 +11,7 @@ mod async_journal;
 pub mod record;
 pub mod restore;
 pub mod sql;
+pub mod transfer;
 
 use alloc::{boxed::Box, string::String, vec::Vec};
 
@@ -378,8 +379,8 @@ pub trait Journal: Send + Sync {
         limit: u32,
     ) -> Result<Vec<Row>, ReadError>;
 
-    /// Every row that [`Journal::list`] leaves out because a column holds what this version does not know (R21).
-    /// Reads the whole table.
+    /// Every row that [`Journal::list`] leaves out because a column holds what this version does not know (R21), and
+    /// that is open, parked or untold, or of which just that is not known. However many are closed, they cost nothing.
     ///
     /// # Errors
     /// When the store cannot be read.

@@ -29,7 +29,8 @@ use crate::{
 /// The version of the tables that this text makes and understands; a journal of another one is refused (R21).
 pub const SCHEMA_VERSION: i64 = 1;
 
-/// Makes the tables, in this order; each does nothing where it was done before.
+/// Makes the tables, in this order; each does nothing where it was done before. An index changes no meaning, so one that
+/// is added here needs no new version: a store runs all of it at opening, and an older program goes on beside it (R21).
 pub const SCHEMA: &[&str] = &[
     "CREATE TABLE IF NOT EXISTS kicc_meta (name TEXT PRIMARY KEY NOT NULL, number BIGINT NOT NULL, text TEXT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS kicc_attempts (\
@@ -54,6 +55,10 @@ pub const SCHEMA: &[&str] = &[
         ON kicc_attempts (created_at, environment, product, terminal, number) WHERE standing = 'parked'",
     "CREATE INDEX IF NOT EXISTS kicc_untold \
         ON kicc_attempts (created_at, environment, product, terminal, number) WHERE told = 0 AND standing <> 'open'",
+    // Rows of which this version cannot tell whether they need somebody: none, usually.
+    "CREATE INDEX IF NOT EXISTS kicc_unknown \
+        ON kicc_attempts (created_at, environment, product, terminal, number) \
+        WHERE standing NOT IN ('open', 'parked', 'closed') OR told NOT IN (0, 1)",
     "INSERT INTO kicc_meta (name, number, text) VALUES ('schema', 1, '') ON CONFLICT DO NOTHING",
     // Grows with every write (R24).
     "INSERT INTO kicc_meta (name, number, text) VALUES ('sequence', 0, '') ON CONFLICT DO NOTHING",
@@ -183,8 +188,30 @@ pub const LIST_UNTOLD: &str = page!("told = 0 AND standing <> 'open'", "($1, $2,
 /// See [`list`].
 pub const LIST_MADE: &str = page!("created_at >= $1 AND created_at < $2", "($3, $4, $5, $6, $7)", "$8");
 
-/// Every row, without its record → [`row`]; for those that are unreadable.
-pub const CHECK: &str = concat!("SELECT ", columns!("'' AS record"), " FROM kicc_attempts");
+/// Rows without their records.
+macro_rules! check {
+    ($where:literal) => {
+        concat!("SELECT ", columns!("'' AS record"), " FROM kicc_attempts WHERE ", $where)
+    };
+}
+
+/// Every row that needs somebody, or of which that cannot be told, without its record → [`row`]; for those that are
+/// unreadable. Each part has an index of its own, so that closed rows cost nothing, and no row is in two.
+pub const CHECK: &str = concat!(
+    check!("standing = 'open'"),
+    " UNION ALL ",
+    check!("standing = 'parked'"),
+    " UNION ALL ",
+    check!("told = 0 AND standing <> 'open' AND standing <> 'parked'"),
+    " UNION ALL ",
+    check!(
+        "(standing NOT IN ('open', 'parked', 'closed') OR told NOT IN (0, 1)) \
+         AND told <> 0 AND standing <> 'open' AND standing <> 'parked'"
+    )
+);
+
+/// Every row that was made at `$1` or later, and before `$2`, without its record → [`row`]; as [`CHECK`].
+pub const CHECK_MADE: &str = check!("created_at >= $1 AND created_at < $2");
 
 /// Rows that pruning may remove: `$1` made before, `$2` at most how many → [`row`].
 ///
@@ -236,6 +263,7 @@ pub const STATEMENTS: &[&str] = &[
     LIST_UNTOLD,
     LIST_MADE,
     CHECK,
+    CHECK_MADE,
     PRUNABLE,
     KEEP,
     DELETE,

@@ -9,6 +9,7 @@ use std::{
 use kicc_proto::journal::{
     Admission,
     sql::{self, Value},
+    transfer,
 };
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
@@ -51,6 +52,14 @@ pub enum OpenError {
         path: PathBuf,
         /// Its version.
         found: i64,
+    },
+    /// Its attempts go on elsewhere; nothing is written here any more (R3).
+    #[error("the journal {path} was moved: it was exported to {to} and goes on where that was imported")]
+    Moved {
+        /// The journal.
+        path: PathBuf,
+        /// The file that it was exported to.
+        to: String,
     },
     /// The system has no thread left for it.
     #[error("the journal {path} got no thread: {error}")]
@@ -103,7 +112,7 @@ pub fn open(path: &Path) -> Result<Parts, OpenError> {
     let mut connection = connect(path).map_err(sqlite_error)?;
     let (sequence, opened) = match prepare(&mut connection, highest).map_err(sqlite_error)? {
         Ok(found) => found,
-        Err(found) => return Err(OpenError::Version { path: path.to_owned(), found }),
+        Err(other) => return Err(other.error(path)),
     };
     if highest != Some(sequence) {
         mark.set(sequence).map_err(file_error(beside(".mark")))?;
@@ -141,34 +150,61 @@ pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Makes the tables where there are none, and compares the sequence with the mark: the sequence from now on, or the
-/// version of the tables if it is another one.
-fn prepare(connection: &mut Connection, mark: Option<u64>) -> rusqlite::Result<Result<(u64, Opened), i64>> {
-    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let known = tx.table_exists(None::<&str>, "kicc_meta")?;
-    if !known {
-        for statement in sql::SCHEMA {
-            tx.execute(statement, [])?;
+/// Why the tables are not for this program.
+struct Other {
+    version: i64,
+    text: String,
+}
+
+impl Other {
+    fn error(self, path: &Path) -> OpenError {
+        let path = path.to_owned();
+        match self.version {
+            transfer::MOVED => OpenError::Moved { path, to: self.text },
+            found => OpenError::Version { path, found },
         }
     }
-    let number = |name: &str| meta(&tx, name).map(|row| row.map_or(0, |(number, _)| number));
-    let version = number("schema")?;
-    if version != sql::SCHEMA_VERSION {
-        return Ok(Err(version));
+}
+
+/// Makes the tables where there are none, and compares the sequence with the mark: the sequence from now on, unless
+/// the tables are not for this program.
+fn prepare(connection: &mut Connection, mark: Option<u64>) -> rusqlite::Result<Result<(u64, Opened), Other>> {
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let known = tx.table_exists(None::<&str>, "kicc_meta")?;
+    let make = || sql::SCHEMA.iter().try_for_each(|statement| tx.execute(statement, []).map(drop));
+    if !known {
+        make()?;
     }
-    let mut sequence = u64::try_from(number("sequence")?).unwrap_or(0);
+    let (version, text) = meta(&tx, "schema")?.unwrap_or_default();
+    if version != sql::SCHEMA_VERSION {
+        return Ok(Err(Other { version, text }));
+    }
+    // Indexes that the program which made the journal did not know.
+    make()?;
+    let mut sequence = sequence(&tx)?;
     let opened = Opened {
         restored: mark.is_some_and(|mark| sequence < mark),
         mark_missing: known && sequence > 0 && mark.is_none(),
     };
     if let Some(mark) = mark.filter(|_| opened.restored) {
-        set_meta(&tx, "restored", sequence.into(), "")?;
-        // The earlier prefix, if any, stays beside it: it must not be used again either.
-        let (_, earlier) = meta(&tx, "admission")?.unwrap_or_default();
-        set_meta(&tx, "admission", Value::Number(Admission::None.meta_number()), &earlier)?;
         sequence = mark + 1;
-        set_meta(&tx, "sequence", sequence.into(), "")?;
+        restored(&tx, sequence)?;
     }
     tx.commit()?;
     Ok(Ok((sequence, opened)))
+}
+
+/// The last write's number (R24).
+pub(crate) fn sequence(connection: &Connection) -> rusqlite::Result<u64> {
+    let (number, _) = meta(connection, "sequence")?.unwrap_or_default();
+    Ok(u64::try_from(number).unwrap_or(0))
+}
+
+/// All rows are suspect, no new number is taken, and writes go on behind `sequence` (R24).
+pub(crate) fn restored(connection: &Connection, sequence: u64) -> rusqlite::Result<()> {
+    set_meta(connection, "restored", self::sequence(connection)?.into(), "")?;
+    // The earlier prefix, if any, stays beside it: it must not be used again either.
+    let (_, earlier) = meta(connection, "admission")?.unwrap_or_default();
+    set_meta(connection, "admission", Value::Number(Admission::None.meta_number()), &earlier)?;
+    set_meta(connection, "sequence", sequence.into(), "").map(drop)
 }

@@ -44,7 +44,7 @@ impl Holder {
         if id == self.id {
             return Life::Alive;
         }
-        if id.len() != 32 || !id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+        if !is_id(id) {
             return Life::Unknown;
         }
         match probe(&self.folder.join(id)) {
@@ -52,6 +52,22 @@ impl Holder {
             Err(_) => Life::Unknown,
         }
     }
+
+    /// Whether any other holder lives, or may.
+    pub fn has_company(&self) -> io::Result<bool> {
+        for entry in fs::read_dir(&self.folder)? {
+            let name = entry?.file_name();
+            let Some(id) = name.to_str().filter(|id| *id != self.id) else { continue };
+            if is_id(id) && self.life(id) != Life::Dead {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+fn is_id(id: &str) -> bool {
+    id.len() == 32 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 impl Drop for Holder {
@@ -89,10 +105,12 @@ mod tests {
         let two = Holder::new(folder.path().join("holders")).unwrap();
         assert_eq!(one.life(one.id()), Life::Alive);
         assert_eq!(one.life(two.id()), Life::Alive);
+        assert!(one.has_company().unwrap());
         let gone = two.id().to_owned();
         drop(two);
         assert!(!folder.path().join("holders").join(&gone).exists());
         assert_eq!(one.life(&gone), Life::Dead);
+        assert!(!one.has_company().unwrap());
     }
 
     #[test]
@@ -101,6 +119,7 @@ mod tests {
         let one = Holder::new(folder.path().to_owned()).unwrap();
         let id = "0".repeat(32);
         File::create(folder.path().join(&id)).unwrap();
+        assert!(!one.has_company().unwrap());
         assert_eq!(one.life(&id), Life::Dead);
         assert!(!folder.path().join(&id).exists());
     }

@@ -28,13 +28,18 @@ mod mark;
 mod private;
 mod reader;
 mod statement;
+mod transfer;
 mod work;
 mod writer;
 
 pub use file::{OpenError, Opened, Parts, open};
 pub use reader::Reader;
+pub use transfer::{ExportFile, Exported, ImportFile, Imported, TransferError, export, import};
 pub use work::{End, Work};
 pub use writer::{Group, Writer};
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod retention_tests;

@@ -79,12 +79,20 @@ impl Reader {
         page(&self.connection, statement, values, limit).map_err(read_error)
     }
 
-    /// Every row that [`Reader::list`] leaves out (R21). Reads the whole table.
+    /// Every row that [`Reader::list`] leaves out and that needs somebody, or of which that cannot be told (R21).
     ///
     /// # Errors
     /// When the file cannot be read.
     pub fn unreadable(&self) -> Result<Vec<Unreadable>, ReadError> {
-        unreadable(&self.connection).map_err(read_error)
+        unreadable(&self.connection, sql::CHECK, Vec::new()).map_err(read_error)
+    }
+
+    /// Every row made in `from..until` that [`Reader::list`] leaves out, closed ones too (R21). Reads all of those rows.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn unreadable_made(&self, from: UnixMillis, until: UnixMillis) -> Result<Vec<Unreadable>, ReadError> {
+        unreadable(&self.connection, sql::CHECK_MADE, vec![from.0.into(), until.0.into()]).map_err(read_error)
     }
 
     /// Which new numbers are taken (R24).

@@ -46,10 +46,14 @@ pub(crate) fn exists(
     connection.prepare_cached(statement)?.exists(bind(values))
 }
 
-/// Every unreadable row of the whole table (R21).
-pub(crate) fn unreadable(connection: &Connection) -> rusqlite::Result<Vec<Unreadable>> {
-    let mut statement = connection.prepare(sql::CHECK)?;
-    let mut rows = statement.query([])?;
+/// Every unreadable row among those of a statement (R21).
+pub(crate) fn unreadable(
+    connection: &Connection,
+    statement: &str,
+    values: Vec<Value<'_>>,
+) -> rusqlite::Result<Vec<Unreadable>> {
+    let mut statement = connection.prepare_cached(statement)?;
+    let mut rows = statement.query(bind(values))?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         found.extend(sql::row(&Columns(row)).err());
@@ -80,7 +84,7 @@ pub(crate) fn unreadable_text(bad: &Unreadable) -> Box<str> {
     format!("row {} is unreadable and left alone: {}", bad.key, bad.why).into()
 }
 
-fn bind(values: Vec<Value<'_>>) -> impl rusqlite::Params {
+pub(crate) fn bind(values: Vec<Value<'_>>) -> impl rusqlite::Params {
     params_from_iter(values.into_iter().map(|value| match value {
         Value::Text(text) => rusqlite::types::Value::Text(text.into_owned()),
         Value::Number(number) => rusqlite::types::Value::Integer(number),

@@ -21,11 +21,11 @@ fn journal() -> (TempDir, Parts) {
     (folder, journal)
 }
 
-fn insert(journal: &mut Parts, row: &Row) -> Result<Written, WriteError> {
+pub(crate) fn insert(journal: &mut Parts, row: &Row) -> Result<Written, WriteError> {
     journal.writer.alone(|work| work.write(row, Expect::Absent))
 }
 
-fn row(number: &str) -> Row {
+pub(crate) fn row(number: &str) -> Row {
     Row {
         key: Key {
             environment: Environment::new("test").unwrap(),
@@ -373,6 +373,7 @@ fn lists_and_lookups_read_an_index_and_sort_nothing() {
         (sql::LIST_UNTOLD, "kicc_untold"),
         (sql::LIST_MADE, "kicc_made"),
         (sql::PRUNABLE, "kicc_made"),
+        (sql::CHECK_MADE, "kicc_made"),
         (sql::REFUNDS, "kicc_refunds"),
         (sql::FIND, "autoindex"),
         (sql::HOLDS, "autoindex"),
@@ -381,10 +382,18 @@ fn lists_and_lookups_read_an_index_and_sort_nothing() {
         let plan = plan(statement);
         assert!(plan.contains(index) && !plan.contains("TEMP B-TREE"), "{statement}\n{plan}");
     }
-    for statement in sql::STATEMENTS.iter().filter(|s| **s != sql::CHECK && **s != sql::WITH_PREFIX) {
+    let check = plan(sql::CHECK);
+    for index in ["kicc_open", "kicc_parked", "kicc_untold", "kicc_unknown"] {
+        assert!(check.contains(index), "{check}");
+    }
+    // Of a table that is read from end to end, only by an index of a few rows; a prefix is looked for once after a restore.
+    for statement in sql::STATEMENTS.iter().filter(|s| **s != sql::WITH_PREFIX) {
         let plan = plan(statement);
+        let partial = |step: &str| {
+            ["kicc_open", "kicc_parked", "kicc_untold", "kicc_unknown"].iter().any(|i| step.contains(i))
+        };
         assert!(
-            !plan.split("; ").any(|step| step.starts_with("SCAN kicc_attempts") && !step.contains("INDEX")),
+            !plan.split("; ").any(|step| step.starts_with("SCAN kicc_attempts") && !partial(step)),
             "{statement}\n{plan}"
         );
     }

@@ -133,9 +133,9 @@ fn next_sequence(connection: &Connection) -> Result<u64, WriteError> {
         .prepare_cached(sql::NEXT_SEQUENCE)
         .and_then(|mut statement| statement.query_row([], |row| row.get::<_, i64>(0)).optional())
         .map_err(not_stored)?;
-    number
-        .and_then(|number| u64::try_from(number).ok())
-        .ok_or_else(|| WriteError::NotStored("another version has changed the journal's tables".into()))
+    number.and_then(|number| u64::try_from(number).ok()).ok_or_else(|| {
+        WriteError::NotStored("another version has changed the journal's tables, or it was moved".into())
+    })
 }
 
 /// Of whatever fails before the commit.

@@ -2,6 +2,9 @@
 
 mod sqlite;
 
-pub use kicc_proto::journal::restore::{PREFIX_MAX, RestoredError};
-pub use kicc_sqlite::{OpenError, Opened};
+pub use kicc_proto::journal::{
+    restore::{PREFIX_MAX, RestoredError},
+    transfer::Purpose,
+};
+pub use kicc_sqlite::{Exported, Imported, OpenError, Opened, TransferError, export, import};
 pub use sqlite::SqliteJournal;

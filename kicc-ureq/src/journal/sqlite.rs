@@ -71,6 +71,15 @@ impl SqliteJournal {
         self.alone(|work| work.prune(before, limit))
     }
 
+    /// Every row made in `from..until` that [`Journal::list`] leaves out because a column holds what this version does not
+    /// know, closed ones too (R21). Reads all of those rows; [`Journal::unreadable`] tells of those that need somebody.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn unreadable_made(&self, from: UnixMillis, until: UnixMillis) -> Result<Vec<Unreadable>, ReadError> {
+        lock(&self.reader).unreadable_made(from, until)
+    }
+
     fn alone<T>(&self, work: impl FnOnce(&Work<'_>) -> Result<End<T>, WriteError>) -> Result<T, WriteError> {
         lock(&self.writer).alone(work)
     }

@@ -4,3 +4,4 @@ mod iamport;
 mod products;
 mod shop;
 mod smoke;
+mod transfer;

@@ -14,7 +14,7 @@ use kicc_ureq::{
     Client,
     client::{Keys, Signing, Terminal},
     http::Http,
-    journal::SqliteJournal,
+    journal::{Opened, SqliteJournal},
 };
 
 use crate::{
@@ -133,7 +133,12 @@ impl Sign for NoKey {
 /// Opens the journal, makes it if there is none, and says on standard error what was found.
 pub fn open_journal(path: &Path) -> Result<Arc<SqliteJournal>, Fail> {
     let journal = SqliteJournal::open(path).map_err(Fail::io)?;
-    let opened = journal.opened();
+    warn_of_restore(path, journal.opened());
+    Ok(Arc::new(journal))
+}
+
+/// Says on standard error what was found at opening (R24).
+pub fn warn_of_restore(path: &Path, opened: Opened) {
     if opened.restored {
         eprintln!(
             "kicc: warning: {} is behind its mark: it was restored from a backup. The accept step is asked before anything \
@@ -148,7 +153,6 @@ pub fn open_journal(path: &Path) -> Result<Arc<SqliteJournal>, Fail> {
             path.display()
         );
     }
-    Ok(Arc::new(journal))
 }
 
 /// Opens a journal that must be there already.

@@ -5,7 +5,8 @@ use std::{
     io::{self, Write as _},
     path::PathBuf,
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
+    thread,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use kicc_proto::{
@@ -27,7 +28,7 @@ use crate::{
     result::{self, Format, Told},
     timeline,
     times::{self, Span},
-    words,
+    transfer, words,
 };
 
 #[derive(Debug, clap::Subcommand)]
@@ -42,6 +43,10 @@ pub enum Command {
     Prune(PruneArgs),
     /// Says that the journal was restored from a backup
     Restored(RestoredArgs),
+    /// Moves the journal to a file, or writes a copy of it
+    Export(transfer::ExportArgs),
+    /// Makes a new journal of such a file
+    Import(transfer::ImportArgs),
 }
 
 #[derive(Debug, clap::Args)]
@@ -108,6 +113,9 @@ pub struct PruneArgs {
     /// How old, such as 90d
     #[arg(long, value_name = "SPAN")]
     older_than: Span,
+    /// How many records at once; after each batch the journal is left to others for as long as the batch took
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    batch: u32,
 }
 
 #[derive(Debug, clap::Args)]
@@ -120,6 +128,9 @@ pub struct RestoredArgs {
     prefix: String,
 }
 
+/// The least pause between two batches (our choice: another process looks for its turn at least so often).
+const PRUNE_PAUSE: Duration = Duration::from_millis(100);
+
 /// Runs one of the commands.
 pub fn run(command: &Command) -> Result<Exit, Fail> {
     match command {
@@ -128,6 +139,8 @@ pub fn run(command: &Command) -> Result<Exit, Fail> {
         Command::Resolve(args) => resolve(args),
         Command::Prune(args) => prune(args),
         Command::Restored(args) => restored(args),
+        Command::Export(args) => transfer::export(args),
+        Command::Import(args) => transfer::import(args),
     }
 }
 
@@ -150,8 +163,11 @@ pub fn each(
     }
 }
 
+/// The end of time, as a journal's column can say it.
+pub const NEVER: UnixMillis = UnixMillis(i64::MAX as u64);
+
 /// Everything.
-pub const EVER: Listing = Listing::Made { from: UnixMillis(0), until: UnixMillis(i64::MAX as u64) };
+pub const EVER: Listing = Listing::Made { from: UnixMillis(0), until: NEVER };
 
 /// The wall clock.
 pub fn now() -> UnixMillis {
@@ -241,7 +257,12 @@ fn list(args: &ListArgs) -> Result<Exit, Fail> {
             Ok(())
         })?;
     }
-    for unreadable in journal.unreadable()? {
+    let mut unreadable = journal.unreadable()?;
+    if args.all {
+        unreadable.extend(journal.unreadable_made(UnixMillis(0), NEVER)?);
+    }
+    let mut seen = HashSet::new();
+    for unreadable in unreadable.into_iter().filter(|row| seen.insert(row.key.clone())) {
         eprintln!("kicc: warning: {} cannot be read and is left alone: {}", unreadable.key, unreadable.why);
     }
     Ok(Exit::DONE)
@@ -284,17 +305,26 @@ fn resolve(args: &ResolveArgs) -> Result<Exit, Fail> {
 }
 
 fn prune(args: &PruneArgs) -> Result<Exit, Fail> {
-    const AT_ONCE: u32 = 500;
     let journal = client::existing_journal(&args.journal)?;
     let before = UnixMillis(now().0.saturating_sub(args.older_than.0.0));
-    let mut removed = 0_u64;
+    let began = Instant::now();
+    let (mut removed, mut batches) = (0_u64, 0_u64);
     loop {
-        match journal.prune(before, AT_ONCE).map_err(Fail::io)? {
+        let batch = Instant::now();
+        let gone = |error| Fail::io(format!("{error}; {removed} records were removed before that"));
+        match journal.prune(before, args.batch).map_err(gone)? {
             0 => break,
             count => removed += u64::from(count),
         }
+        batches += 1;
+        // SQLite lets waiting writers in only while nobody writes.
+        thread::sleep(batch.elapsed().max(PRUNE_PAUSE));
     }
-    println!("removed {removed} records from before {}; their numbers stay refused", times::stamp(before));
+    println!(
+        "removed {removed} records from before {} in {batches} batches, {:.1} s; their numbers stay refused",
+        times::stamp(before),
+        began.elapsed().as_secs_f64()
+    );
     Ok(Exit::DONE)
 }
 

@@ -22,6 +22,7 @@ mod status;
 mod storm;
 mod timeline;
 mod times;
+mod transfer;
 mod words;
 
 use std::process::ExitCode;

@@ -1,7 +1,7 @@
 //! `kicc report`: a Korean day's totals and what is open, for the settlement check.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     io::{self, Write},
     path::PathBuf,
 };
@@ -9,7 +9,6 @@ use std::{
 use kicc_proto::{
     flow::Verdict,
     journal::{Journal as _, Kind, Listing, Row, record::Record},
-    time::UnixMillis,
     values::{KstDate, Won},
 };
 use serde::Serialize;
@@ -49,7 +48,7 @@ struct Report {
     still_open: Vec<Left>,
     /// Parked records of any day.
     parked: Vec<Left>,
-    /// Records that this version cannot read; they are in no total.
+    /// Records of that day, or that need somebody, that this version cannot read; they are in no total.
     unreadable: usize,
 }
 
@@ -72,8 +71,9 @@ struct Left {
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Exit, Fail> {
     let journal = client::existing_journal(&args.journal)?;
-    let day = |day: Option<KstDate>| day.map_or(UnixMillis(i64::MAX as u64), |day| day.starts_at());
-    let made = Listing::Made { from: args.date.starts_at(), until: day(args.date.next_day()) };
+    let from = args.date.starts_at();
+    let until = args.date.next_day().map_or(journal::NEVER, |day| day.starts_at());
+    let made = Listing::Made { from, until };
     let mut report = Report { date: times::date(args.date), ..Report::default() };
     let each = |which, look: &mut dyn FnMut(&Row)| {
         journal::each(&*journal, which, |row| {
@@ -84,7 +84,9 @@ pub fn run(args: &Args) -> Result<Exit, Fail> {
     each(made, &mut |row| report.count(row))?;
     each(Listing::Open, &mut |row| report.still_open.push(Left::new(row)))?;
     each(Listing::Parked, &mut |row| report.parked.push(Left::new(row)))?;
-    report.unreadable += journal.unreadable()?.len();
+    let mut unreadable = journal.unreadable_made(from, until)?;
+    unreadable.extend(journal.unreadable()?);
+    report.unreadable += unreadable.into_iter().map(|row| row.key).collect::<BTreeSet<_>>().len();
     report.settle();
     let mut out = io::stdout();
     match args.output {
