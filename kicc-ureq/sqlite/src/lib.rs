@@ -32,6 +32,7 @@ mod work;
 mod writer;
 
 pub use file::{OpenError, Opened, Parts, open};
+pub use mark::Mark;
 pub use reader::Reader;
 pub use work::{End, Work};
 pub use writer::{Group, Writer};
