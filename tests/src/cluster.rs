@@ -150,7 +150,7 @@ impl Cluster {
         let until = Instant::now() + PATIENCE;
         let mut child = self.spawn();
         loop {
-            if self.try_sql("postgres", "SELECT 1").is_ok() {
+            if self.writes() {
                 break;
             }
             assert!(Instant::now() < until, "it does not start: {}", self.log());
@@ -162,6 +162,22 @@ impl Cluster {
             thread::sleep(Duration::from_millis(30));
         }
         *server = Some(child);
+    }
+
+    /// Waits until it writes (again).
+    ///
+    /// # Panics
+    /// When it does not.
+    pub fn wait(&self) {
+        let until = Instant::now() + PATIENCE;
+        while !self.writes() {
+            assert!(Instant::now() < until, "it does not write: {}", self.log());
+            thread::sleep(Duration::from_millis(30));
+        }
+    }
+
+    fn writes(&self) -> bool {
+        self.try_sql("postgres", "SELECT pg_is_in_recovery()").is_ok_and(|recovers| recovers == "f")
     }
 
     fn spawn(&self) -> Child {

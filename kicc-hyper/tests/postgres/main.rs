@@ -3,8 +3,11 @@
 //! A test whose programs are not there is reported as ignored; with `KICC_NO_SKIP=1` it fails.
 
 mod contract;
+mod crashes;
 mod leases;
+mod restores;
 mod rows;
+#[allow(dead_code, reason = "not all of them are needed here")]
 #[path = "../server/trials.rs"]
 mod trials;
 mod writes;
@@ -41,7 +44,13 @@ fn main() -> ExitCode {
     let mut arguments = libtest_mimic::Arguments::from_args();
     arguments.test_threads.get_or_insert(4);
     let shared = Shared { programs: Programs::find(), cluster: Arc::default() };
-    let trials = [contract::trials(&shared), writes::trials(&shared), leases::trials(&shared)];
+    let trials = [
+        contract::trials(&shared),
+        writes::trials(&shared),
+        leases::trials(&shared),
+        crashes::trials(&shared),
+        restores::trials(&shared),
+    ];
     // The cluster is dropped before the exit.
     let conclusion = libtest_mimic::run(&arguments, trials.into_iter().flatten().collect());
     drop(shared);

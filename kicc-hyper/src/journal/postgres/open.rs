@@ -72,6 +72,9 @@ const SCHEMA: &[&str] = &[
     "INSERT INTO kicc_meta (name, number, text) VALUES ('lineage', 0, '') ON CONFLICT DO NOTHING",
 ];
 
+/// The sequence of a journal that nobody has written: the first group says in which database it is.
+const FIRST: u64 = 1;
+
 /// Replicas that start at once make the tables one after the other: `kicc` in ASCII.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(1801020259)";
 
@@ -90,7 +93,7 @@ pub(super) async fn open(
     };
     let client = connection(&pools.lists).await.map_err(OpenError::Database)?;
     check(&client).await?;
-    prepare(&client).await?;
+    let known = prepare(&client).await?;
     let holder = name();
     let registered = vec![holder.as_str().into(), millis(settings.lease).into(), 0_u64.into()];
     execute(&client, holder::REGISTER, registered).await?;
@@ -112,7 +115,7 @@ pub(super) async fn open(
     shared.mark.raise(sequence);
     let opened = Opened {
         restored: shared.found_restored.load(Ordering::SeqCst),
-        mark_missing: shared.settings.mark.is_some() && mark.is_none() && sequence > 0,
+        mark_missing: known && shared.settings.mark.is_some() && mark.is_none() && sequence > FIRST,
     };
     Ok((shared, opened))
 }
@@ -129,28 +132,26 @@ async fn check(client: &Object) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Makes the tables where there are none.
-async fn prepare(client: &Object) -> Result<(), OpenError> {
+/// Makes the tables where there are none; whether there were any.
+async fn prepare(client: &Object) -> Result<bool, OpenError> {
     client.batch_execute("BEGIN").await?;
     let prepared = tables(client).await;
     client.batch_execute(if prepared.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
     prepared
 }
 
-async fn tables(client: &Object) -> Result<(), OpenError> {
+async fn tables(client: &Object) -> Result<bool, OpenError> {
     client.batch_execute(LOCK).await?;
-    let known = client.query_one("SELECT to_regclass('kicc_meta') IS NOT NULL", &[]).await?;
-    if !known.try_get::<_, bool>(0)? {
-        for statement in sql::SCHEMA {
-            client.batch_execute(&statement.replace("TEXT", sql::POSTGRES_TEXT)).await?;
-        }
-        for statement in SCHEMA {
+    let known: bool =
+        client.query_one("SELECT to_regclass('kicc_meta') IS NOT NULL", &[]).await?.try_get(0)?;
+    if !known {
+        for statement in sql::SCHEMA.iter().chain(SCHEMA) {
             client.batch_execute(&statement.replace("TEXT", sql::POSTGRES_TEXT)).await?;
         }
     }
     let schema = query(client, sql::META, vec!["schema".into()]).await?;
     match schema.first().map(|row| row.try_get(0)).transpose()?.unwrap_or(0) {
-        sql::SCHEMA_VERSION => Ok(()),
+        sql::SCHEMA_VERSION => Ok(known),
         found => Err(OpenError::Version { found }),
     }
 }

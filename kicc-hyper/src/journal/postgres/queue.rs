@@ -111,13 +111,11 @@ async fn run(shared: Arc<Shared>, mut received: UnboundedReceiver<Queued>) {
         let begun = Group::begin(&shared).await;
         // If nobody can write, nobody shall wait to be told for as long as the first one did.
         let limit = if begun.is_ok() { GROUP_MAX } else { usize::MAX };
-        let mut jobs = vec![first.job];
-        while let Some(queued) = (jobs.len() < limit).then(|| received.try_recv().ok()).flatten() {
-            jobs.push(queued.job);
-        }
+        let queued = std::iter::once(first).chain(std::iter::from_fn(|| received.try_recv().ok()));
+        let jobs = queued.take(limit).map(|queued| queued.job).collect();
         match begun {
             Ok(group) => write(&shared, group, jobs).await,
-            Err(error) => jobs.into_iter().for_each(|job| job.answer(Some(&error))),
+            Err(error) => tell(&shared, jobs, Some(&error)),
         }
     }
     alive.abort();
@@ -132,16 +130,10 @@ async fn run(shared: Arc<Shared>, mut received: UnboundedReceiver<Queued>) {
 /// Writes a group; one that a statement has broken is written again, each write by itself.
 async fn write(shared: &Shared, group: Group<'_>, mut jobs: Vec<Box<dyn Job>>) {
     let ended = group.run(&mut jobs).await;
-    let tell = |jobs: Vec<Box<dyn Job>>, failed: Option<&WriteError>| {
-        if failed.is_none() {
-            shared.tally.writes.fetch_add(jobs.len() as u64, Ordering::Relaxed);
-        }
-        jobs.into_iter().for_each(|job| job.answer(failed));
-    };
     match ended {
         Ended::Committed(commits) => {
             shared.tally.commits.fetch_add(commits, Ordering::Relaxed);
-            tell(jobs, None);
+            tell(shared, jobs, None);
         }
         Ended::Apart(_) if jobs.len() > 1 => {
             for job in jobs {
@@ -151,8 +143,15 @@ async fn write(shared: &Shared, group: Group<'_>, mut jobs: Vec<Box<dyn Job>>) {
                 }
             }
         }
-        Ended::Apart(error) | Ended::Failed(error) => tell(jobs, Some(&error)),
+        Ended::Apart(error) | Ended::Failed(error) => tell(shared, jobs, Some(&error)),
     }
+}
+
+fn tell(shared: &Shared, jobs: Vec<Box<dyn Job>>, failed: Option<&WriteError>) {
+    if failed.is_none() {
+        shared.tally.writes.fetch_add(jobs.len() as u64, Ordering::Relaxed);
+    }
+    jobs.into_iter().for_each(|job| job.answer(failed));
 }
 
 /// A queued write.
