@@ -2,14 +2,21 @@
 //!
 //! A test whose programs are not there is reported as ignored; with `KICC_NO_SKIP=1` it fails.
 
+mod client;
 mod contract;
 mod crashes;
 mod leases;
 mod restores;
 mod rows;
+#[allow(dead_code, reason = "not all of it is needed here")]
+#[path = "../client/shop.rs"]
+mod shop;
 #[allow(dead_code, reason = "not all of them are needed here")]
 #[path = "../server/trials.rs"]
 mod trials;
+#[allow(dead_code, reason = "the shop needs it")]
+#[path = "../client/watched.rs"]
+mod watched;
 mod writes;
 
 use std::{
@@ -50,6 +57,7 @@ fn main() -> ExitCode {
         leases::trials(&shared),
         crashes::trials(&shared),
         restores::trials(&shared),
+        client::trials(&shared),
     ];
     // The cluster is dropped before the exit.
     let conclusion = libtest_mimic::run(&arguments, trials.into_iter().flatten().collect());

@@ -6,7 +6,7 @@ use kicc_hyper::journal::{
     PostgresJournal, PostgresSettings,
     postgres::{Failover, Mark, MarkFile, OpenError},
 };
-use kicc_proto::journal::{Admission, AsyncJournal, Expect, Row, WriteError, Written};
+use kicc_proto::journal::{Admission, AsyncJournal, Expect, Kind, Row, WriteError, Written};
 use kicc_testkit::cluster::Cluster;
 use libtest_mimic::Trial;
 
@@ -54,6 +54,10 @@ async fn acts_restored(journal: &PostgresJournal, rows: &[&str]) {
     assert_eq!(journal.admission().await, Ok(Admission::None));
     let refused = journal.write(&row("NEW"), Expect::Absent).await;
     assert!(matches!(refused, Err(WriteError::NotStored(_))), "{refused:?}");
+    // Of what was sold before, the money can be given back.
+    let original = Some(row(rows[0]).key.number);
+    let refund = Row { kind: Kind::Refund, original, ..row("R1") };
+    assert_eq!(journal.write(&refund, Expect::Absent).await, Ok(Written::Stored));
     for number in rows {
         let found = journal.find(&row(number).key).await.unwrap().unwrap();
         assert!(found.suspect, "{number}");

@@ -14,6 +14,7 @@
 mod connect;
 mod group;
 mod holder;
+mod join;
 mod mark;
 mod open;
 mod queue;
@@ -48,6 +49,10 @@ use self::{
     queue::{Queue, Tally},
     statement::{error_text, query, select, unreadable_text},
 };
+/// The library whose transactions [`Undecided::accept_in`](crate::client::Undecided::accept_in) joins.
+pub use tokio_postgres;
+
+pub(crate) use self::join::update;
 pub use self::{
     mark::{Mark, MarkFile},
     open::OpenError,

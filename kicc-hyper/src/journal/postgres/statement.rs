@@ -24,7 +24,7 @@ pub(super) use present;
 
 /// A value on its way to the database. The library writes parameters into its log by `Debug`: one of them is a record
 /// (R23).
-struct Parameter<'a>(Value<'a>);
+pub(super) struct Parameter<'a>(pub Value<'a>);
 
 impl fmt::Debug for Parameter<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -61,10 +61,12 @@ pub(super) struct Work<'a> {
 impl Work<'_> {
     pub async fn write(&self, row: &Row, expect: Expect) -> Done<Written> {
         match expect {
-            Expect::Absent if !self.admission.takes(&row.key.number) => match self.known(&row.key).await? {
-                Some(written) => Ok((written, false)),
-                None => Err(Failure::own("the journal was restored and does not take this number (R24)")),
-            },
+            Expect::Absent if row.kind == Kind::Approval && !self.admission.takes(&row.key.number) => {
+                match self.known(&row.key).await? {
+                    Some(written) => Ok((written, false)),
+                    None => Err(Failure::own("the journal was restored and does not take this number (R24)")),
+                }
+            }
             Expect::Absent => {
                 if self.execute(sql::INSERT, sql::insert_values(row, self.sequence)).await? == 1 {
                     return Ok((Written::Stored, true));
