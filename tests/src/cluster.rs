@@ -105,6 +105,7 @@ impl Cluster {
             .output()
             .expect("initdb runs");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        cluster.configure("listen_addresses = ''");
         cluster.run();
         cluster
     }
@@ -190,7 +191,6 @@ impl Cluster {
             .arg("-k")
             .arg(self.folder.path())
             .args(["-c", "max_connections=200"])
-            .args(["-h", ""])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

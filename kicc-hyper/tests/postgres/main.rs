@@ -11,6 +11,7 @@ mod rows;
 #[allow(dead_code, reason = "not all of it is needed here")]
 #[path = "../client/shop.rs"]
 mod shop;
+mod tls;
 #[allow(dead_code, reason = "not all of them are needed here")]
 #[path = "../server/trials.rs"]
 mod trials;
@@ -58,6 +59,7 @@ fn main() -> ExitCode {
         crashes::trials(&shared),
         restores::trials(&shared),
         client::trials(&shared),
+        tls::trials(&shared),
     ];
     // The cluster is dropped before the exit.
     let conclusion = libtest_mimic::run(&arguments, trials.into_iter().flatten().collect());
