@@ -4,6 +4,8 @@
 //! tables and its dates are its own.
 
 pub mod client_kit;
+#[cfg(all(unix, feature = "cluster"))]
+pub mod cluster;
 pub mod journal_kit;
 pub mod memory;
 #[cfg(feature = "transport-kit")]

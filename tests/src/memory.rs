@@ -70,6 +70,12 @@ impl MemoryJournal {
         Self::open(Arc::clone(&self.state))
     }
 
+    /// Whether both are handles on the same rows.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.state, &other.state)
+    }
+
     fn open(state: Arc<Mutex<State>>) -> Self {
         let holder = {
             let mut state = lock(&state);

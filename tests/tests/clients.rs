@@ -1,16 +1,18 @@
-//! Both adapters are clients as the kit wants them, case by case; and the same orders with the same faults take the same
-//! steps on both.
+//! Both adapters are clients as the kit wants them, case by case, the async one over PostgreSQL too; and the same orders
+//! with the same faults take the same steps on both, whatever the journal.
+//!
+//! Without PostgreSQL its trials are reported as ignored; with `KICC_NO_SKIP=1` they fail.
 
 use std::{
     process::ExitCode,
-    sync::{Arc, Weak},
+    sync::{Arc, Mutex, OnceLock, Weak},
     thread,
     time::Duration,
 };
 
 use kicc_hyper::{
     client as hyper,
-    journal::{Blocking, SqliteJournal},
+    journal::{Blocking, PostgresJournal, SqliteJournal},
 };
 use kicc_proto::{
     client::{BuildError, End, Error, Question, Terminal, Told},
@@ -27,9 +29,10 @@ use kicc_proto::{
 };
 use kicc_testkit::{
     client_kit::{
-        Adapter, Begun, Client, Order, Progress, Report, Settled, Setup, Undecided, Verified, cases,
-        easytalk_terminal, faults, iamport_terminal, policy, simple_terminal,
+        AcceptStep, Adapter, Begun, Client, Order, Progress, Report, Settled, Setup, Undecided, Verified,
+        cases, easytalk_terminal, faults, iamport_terminal, policy, simple_terminal,
     },
+    cluster::{Cluster, Programs},
     memory::MemoryJournal,
     van::Van,
 };
@@ -158,19 +161,67 @@ impl Adapter for Hyper {
         let journal = Arc::new(journal);
         let handle = Arc::downgrade(&journal);
         let journal = Arc::new(Blocking::new(journal));
-        let mut builder = self.builder(&base_url, journal, policy, terminals);
-        if let Some(accept) = accept {
-            builder = builder.accept_step(move |question: hyper::Question| {
-                let accept = Arc::clone(&accept);
-                async move { accept(&borrowed(&question)) }
-            });
-        }
-        if let Some(patience) = patience {
-            builder = builder.patience(patience);
-        }
+        let builder = asking(self.builder(&base_url, journal, policy, terminals), accept, patience);
         Ok(Box::new(Waits { client: Some(builder.build()?), runtime: self.0.clone(), journal: handle }))
     }
 }
+
+fn asking(
+    mut builder: hyper::Builder,
+    accept: Option<AcceptStep>,
+    patience: Option<Duration>,
+) -> hyper::Builder {
+    if let Some(accept) = accept {
+        builder = builder.accept_step(move |question: hyper::Question| {
+            let accept = Arc::clone(&accept);
+            async move { accept(&borrowed(&question)) }
+        });
+    }
+    match patience {
+        Some(patience) => builder.patience(patience),
+        None => builder,
+    }
+}
+
+/// The async adapter over PostgreSQL, a database in the place of each journal in memory.
+struct Postgres {
+    hyper: Hyper,
+    cluster: Arc<OnceLock<Cluster>>,
+    programs: Programs,
+    databases: Mutex<Vec<(MemoryJournal, String)>>,
+}
+
+impl Postgres {
+    fn new(runtime: Handle, cluster: Arc<OnceLock<Cluster>>, programs: Programs) -> Self {
+        Postgres { hyper: Hyper(runtime), cluster, programs, databases: Mutex::default() }
+    }
+
+    fn journal(&self, of: MemoryJournal) -> PostgresJournal {
+        let cluster = self.cluster.get_or_init(|| Cluster::start(&self.programs));
+        let mut databases = self.databases.lock().unwrap();
+        let known = databases.iter().find(|(journal, _)| journal.is_same(&of)).map(|(_, name)| name.clone());
+        let database = known.unwrap_or_else(|| {
+            let name = cluster.database();
+            databases.push((of, name.clone()));
+            name
+        });
+        self.hyper.0.block_on(PostgresJournal::open(&cluster.address(&database))).unwrap()
+    }
+}
+
+impl Adapter for Postgres {
+    fn client(&self, setup: Setup) -> Result<Box<dyn Client>, BuildError> {
+        let Setup { base_url, journal, policy, terminals, accept, patience } = setup;
+        let journal = Arc::new(self.journal(journal));
+        let builder = self.hyper.builder(&base_url, journal, policy, terminals);
+        let client = Some(asking(builder, accept, patience).build()?);
+        Ok(Box::new(Waits { client, runtime: self.hyper.0.clone(), journal: Weak::new() }))
+    }
+}
+
+/// What looks into the journal in memory, or breaks it: `kicc-hyper`'s own tests do so with PostgreSQL.
+const IN_MEMORY: [&str; 2] =
+    ["r2_what_cannot_be_recorded_is_never_sent", "r17_a_stopping_client_leaves_its_rescues_to_recovery"];
 
 impl Hyper {
     fn builder(
@@ -263,7 +314,14 @@ impl Waits {
 impl Drop for Waits {
     /// Its holder is dead when the last task that has the journal is gone.
     fn drop(&mut self) {
-        drop(self.client.take());
+        if let Some(client) = self.client.take() {
+            let (journal, _runtime) = (Arc::clone(client.journal()), self.runtime.enter());
+            drop(client);
+            drop(_runtime);
+            if self.journal.strong_count() == 0 {
+                self.runtime.block_on(journal.close());
+            }
+        }
         for _ in 0..5_000 {
             if self.journal.strong_count() == 0 {
                 return;
@@ -337,16 +395,29 @@ impl Client for Waits {
 
 fn main() -> ExitCode {
     let runtime = Arc::new(Runtime::new().unwrap());
+    let (cluster, programs) = (Arc::new(OnceLock::new()), Programs::find());
     let mut trials = Vec::new();
     for case in cases() {
         let handle = runtime.handle().clone();
         trials.push(trial(format!("kicc-ureq::{}", case.name), move || case.run(&Ureq)));
         trials.push(trial(format!("kicc-hyper::{}", case.name), move || case.run(&Hyper(handle))));
+        if !IN_MEMORY.contains(&case.name) {
+            let name = format!("kicc-hyper-on-postgresql::{}", case.name);
+            let (handle, cluster) = (runtime.handle().clone(), Arc::clone(&cluster));
+            trials.push(with(&programs, name, move |programs| {
+                case.run(&Postgres::new(handle, cluster, programs));
+            }));
+        }
     }
     for product in Product::ALL {
         let handle = runtime.handle().clone();
         let name = format!("r7_r17_every_fault_of_{}_takes_the_same_steps_to_its_end", product.as_str());
         trials.push(trial(name, move || every_fault(product, &handle)));
+        let name = format!("r7_every_fault_of_{}_ends_as_it_should_on_postgresql", product.as_str());
+        let (handle, cluster) = (runtime.handle().clone(), Arc::clone(&cluster));
+        trials.push(with(&programs, name, move |programs| {
+            every_fault_on(&Postgres::new(handle, cluster, programs), product);
+        }));
     }
     let mut arguments = Arguments::from_args();
     // They wait for most of their time.
@@ -354,11 +425,42 @@ fn main() -> ExitCode {
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
+/// A trial that needs PostgreSQL.
+fn with(
+    programs: &Result<Programs, String>,
+    name: String,
+    run: impl FnOnce(Programs) + Send + 'static,
+) -> Trial {
+    match programs.clone() {
+        Ok(programs) => trial(name, move || run(programs)),
+        Err(why) if std::env::var_os("KICC_NO_SKIP").is_some_and(|value| value == "1") => {
+            Trial::test(name, move || Err(format!("cannot run here: {why}").into()))
+        }
+        Err(why) => {
+            eprintln!("{name} is skipped: {why}");
+            trial(name, || {}).with_ignored_flag(true)
+        }
+    }
+}
+
 fn trial(name: String, run: impl FnOnce() + Send + 'static) -> Trial {
     Trial::test(name, move || {
         run();
         Ok(())
     })
+}
+
+/// R7: every fault of a product ends as the table says.
+fn every_fault_on(adapter: &dyn Adapter, product: Product) {
+    let van = Van::start(faults::van()).unwrap();
+    let client = adapter.client(setup(&van, product)).unwrap();
+    let orders = faults::orders(product);
+    let ends = faults::run(&*client, &orders);
+    let ledger = van.ledger();
+    for (order, ended) in orders.iter().zip(&ends) {
+        order.check(&ended.outcome, &ledger);
+    }
+    assert_eq!(ledger.violations, Vec::<String>::new());
 }
 
 /// R7, R17: every fault of a product ends as the table says, on both adapters and on both kinds of journal, and the

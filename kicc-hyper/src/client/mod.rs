@@ -17,6 +17,8 @@ mod counters;
 mod drive;
 mod hand;
 mod iamport;
+#[cfg(feature = "postgres")]
+mod joined;
 mod keeper;
 mod progress;
 mod recover;
@@ -49,6 +51,8 @@ pub use kicc_proto::client::{
     Answer, BuildError, End, Error, Keys, Open, OpenReason, Signing, Terminal, Told,
 };
 
+#[cfg(feature = "postgres")]
+pub use self::joined::{AcceptedIn, Joined};
 pub use self::{
     accept::{AcceptStep, Question},
     background::OnDrop,

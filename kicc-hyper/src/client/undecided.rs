@@ -75,6 +75,11 @@ impl Undecided {
         inner.stopped(hand, stop, end).await
     }
 
+    #[cfg(feature = "postgres")]
+    pub(super) fn take(&mut self) -> Option<(Hand, Settle)> {
+        self.owed.take()
+    }
+
     fn settle(&self) -> Option<&Settle> {
         self.owed.as_ref().map(|(_, settle)| settle)
     }

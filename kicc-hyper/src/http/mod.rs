@@ -46,7 +46,7 @@ mod connect;
 mod line;
 mod marker;
 mod message;
-mod rustls;
+pub(crate) mod rustls;
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

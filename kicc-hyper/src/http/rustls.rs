@@ -220,7 +220,7 @@ fn proxy(settings: &HttpSettings) -> Result<Option<ProxyUrl>, SettingsError> {
 }
 
 /// The given authorities alone, or the public ones.
-fn client_config(ca_pem: Option<&[u8]>) -> Result<Arc<ClientConfig>, SettingsError> {
+pub(crate) fn client_config(ca_pem: Option<&[u8]>) -> Result<Arc<ClientConfig>, SettingsError> {
     let mut roots = RootCertStore { roots: Vec::new() };
     match ca_pem {
         None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),

@@ -17,10 +17,7 @@ use kicc_proto::{
 use kicc_sqlite::{OpenError, Opened, Parts, Reader};
 use tokio::{sync::oneshot, task::spawn_blocking};
 
-use super::{
-    thread::Thread,
-    writes::{Of, Writes},
-};
+use super::{lanes::Of, thread::Thread, writes::Writes};
 
 /// A journal file, opened. One per process is enough.
 ///

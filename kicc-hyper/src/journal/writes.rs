@@ -12,12 +12,12 @@ use std::{
 
 use kicc_proto::journal::WriteError;
 use kicc_sqlite::{End, Group, Work, Writer};
-use tokio::{
-    sync::{AcquireError, OwnedSemaphorePermit, Semaphore, oneshot},
-    time::timeout,
-};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use super::thread::{Thread, lock};
+use super::{
+    lanes::{Lanes, Of, closed},
+    thread::{Thread, lock},
+};
 
 /// How many writes a group has at most (our choice: other processes wait for the file no longer than some 50 ms).
 const GROUP_MAX: usize = 1_024;
@@ -25,17 +25,8 @@ const GROUP_MAX: usize = 1_024;
 /// The way to the writing thread.
 pub(super) struct Writes {
     thread: Thread<Queued>,
-    new: Lane,
-    under_way: Lane,
+    lanes: Lanes,
     shared: Arc<Shared>,
-}
-
-/// Room in the queue for writes of one kind.
-struct Lane {
-    room: Arc<Semaphore>,
-    size: usize,
-    /// How long a write waits for room.
-    wait: Duration,
 }
 
 /// What the thread lets others see.
@@ -43,17 +34,7 @@ struct Lane {
 struct Shared {
     writes: AtomicU64,
     commits: AtomicU64,
-    turned_away: AtomicU64,
     mark_trouble: Mutex<Option<String>>,
-}
-
-/// Whose write it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Of {
-    /// An attempt of which nothing was sent: it is the one to turn away when the journal falls behind.
-    NewAttempt,
-    /// An attempt under way, whose write not stored may cost a sale (R18).
-    UnderWay,
 }
 
 struct Queued {
@@ -75,9 +56,7 @@ impl Writes {
             let shared = Arc::clone(&shared);
             Thread::start("kicc-journal-writes", move |jobs| run(writer, jobs, &shared))?
         };
-        let size = size.clamp(1, Semaphore::MAX_PERMITS);
-        let lane = |wait| Lane { room: Arc::new(Semaphore::new(size)), size, wait };
-        Ok(Writes { thread, new: lane(new_wait), under_way: lane(under_way_wait), shared })
+        Ok(Writes { thread, lanes: Lanes::new(size, new_wait, under_way_wait), shared })
     }
 
     /// Queues a write and waits for its commit. Once it is queued it is written, whether this future lives or not.
@@ -86,7 +65,7 @@ impl Writes {
         of: Of,
         work: impl FnOnce(&Work<'_>) -> Result<End<T>, WriteError> + Send + 'static,
     ) -> Result<T, WriteError> {
-        let room = self.room(of).await?;
+        let room = self.lanes.room(of).await?;
         let (answer, answered) = oneshot::channel();
         let job = Box::new(Task { work: Some(work), done: None, answer });
         if !self.thread.send(Queued { job, _room: room }) {
@@ -97,30 +76,10 @@ impl Writes {
         })
     }
 
-    async fn room(&self, of: Of) -> Result<OwnedSemaphorePermit, WriteError> {
-        let Lane { room, size, wait } = match of {
-            Of::NewAttempt => &self.new,
-            Of::UnderWay => &self.under_way,
-        };
-        // The usual case needs no timer.
-        if let Ok(permit) = Arc::clone(room).try_acquire_owned() {
-            return Ok(permit);
-        }
-        match timeout(*wait, Arc::clone(room).acquire_owned()).await {
-            Ok(permit) => permit.map_err(|AcquireError { .. }| closed()),
-            Err(_) => {
-                self.shared.turned_away.fetch_add(1, Ordering::Relaxed);
-                let why = format!("the journal's queue was full ({size} writes) for {} ms", wait.as_millis());
-                Err(WriteError::NotStored(why.into()))
-            }
-        }
-    }
-
     /// Takes no more writes.
     pub fn close(&self) {
         self.thread.close();
-        self.new.room.close();
-        self.under_way.room.close();
+        self.lanes.close();
     }
 
     /// Comes back when everything queued was written after [`Writes::close`], and the holder is dead.
@@ -130,22 +89,19 @@ impl Writes {
 
     /// Writes done, commits, writes turned away; in this order, since the journal was opened.
     pub fn counts(&self) -> [u64; 3] {
-        [&self.shared.writes, &self.shared.commits, &self.shared.turned_away]
-            .map(|count| count.load(Ordering::Relaxed))
+        let [writes, commits] =
+            [&self.shared.writes, &self.shared.commits].map(|count| count.load(Ordering::Relaxed));
+        [writes, commits, self.lanes.turned_away()]
     }
 
     /// How many writes wait in the queue.
     pub fn queued(&self) -> usize {
-        [&self.new, &self.under_way].iter().map(|lane| lane.size - lane.room.available_permits()).sum()
+        self.lanes.queued()
     }
 
     pub fn mark_trouble(&self) -> Option<String> {
         lock(&self.shared.mark_trouble).clone()
     }
-}
-
-fn closed() -> WriteError {
-    WriteError::NotStored("the journal is closed".into())
 }
 
 /// The thread. It waits for a first write and takes with it all that are queued by the time the file is its own.

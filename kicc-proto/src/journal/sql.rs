@@ -6,7 +6,7 @@
 //!
 //! What a store does around a statement: every write begins with [`NEXT_SEQUENCE`], in a transaction of its own or in a
 //! savepoint of one that several share (SQLite: `BEGIN IMMEDIATE`); a write that changed no row is rolled back.
-//! PostgreSQL needs a database whose collation is `C`, so that both order keys by bytes.
+//! PostgreSQL's columns of text are made with the collation `C` ([`POSTGRES_TEXT`]), so that both order keys by bytes.
 //!
 //! **Slots.** A live row keeps others from taking the same thing: an approval the authorisation that it spends (R3),
 //! a refund the approval that it refunds (R16). Both are one column, [`slot`], and one unique index. A closed row that
@@ -68,6 +68,10 @@ pub const SCHEMA: &[&str] = &[
     "INSERT INTO kicc_meta (name, number, text) VALUES ('admission', 0, '') ON CONFLICT DO NOTHING",
 ];
 
+/// What `TEXT` in [`SCHEMA`] is in PostgreSQL: ordered by bytes, whatever the database's collation, and whatever becomes
+/// of that with the next system library.
+pub const POSTGRES_TEXT: &str = "TEXT COLLATE \"C\"";
+
 /// The columns that [`row`] reads, in its order.
 macro_rules! columns {
     ($record:literal) => {
@@ -114,6 +118,15 @@ pub const FIND: &str = concat!(
     "SELECT ",
     columns!(),
     " FROM kicc_attempts WHERE environment = $1 AND product = $2 AND terminal = $3 AND number = $4"
+);
+
+/// The same, and locks the row; nothing where somebody else's transaction has it. PostgreSQL alone: SQLite has one
+/// writer at a time.
+pub const FIND_UNLOCKED: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM kicc_attempts WHERE environment = $1 AND product = $2 AND terminal = $3 AND number = $4 ",
+    "FOR UPDATE OF kicc_attempts SKIP LOCKED"
 );
 
 /// Inserts a row if it is first under its number and its slot ([`insert_values`]): this statement alone decides R3.
@@ -242,7 +255,7 @@ pub const DELETE: &str = "DELETE FROM kicc_attempts \
 pub const WITH_PREFIX: &str =
     "SELECT number FROM kicc_attempts WHERE substr(number, 1, length($1)) = $1 LIMIT 1";
 
-/// Every statement but [`SCHEMA`], for a store's own checks at its start or in its tests.
+/// Every statement of both engines but [`SCHEMA`], for a store's own checks at its start or in its tests.
 pub const STATEMENTS: &[&str] = &[
     META,
     SET_META,

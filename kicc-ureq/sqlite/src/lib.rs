@@ -33,6 +33,7 @@ mod work;
 mod writer;
 
 pub use file::{OpenError, Opened, Parts, open};
+pub use mark::Mark;
 pub use reader::Reader;
 pub use transfer::{ExportFile, Exported, ImportFile, Imported, TransferError, export, import};
 pub use work::{End, Work};

@@ -23,7 +23,7 @@ const WIDTH: usize = 20;
 
 /// The mark's file.
 #[derive(Debug)]
-pub(super) struct Mark {
+pub struct Mark {
     file: File,
     /// Why the last [`Mark::raise`] failed, if it did.
     pub trouble: Option<String>,
@@ -31,17 +31,27 @@ pub(super) struct Mark {
 
 impl Mark {
     /// Opens the file, empty if there is none, and locks it until [`Mark::unlock`].
+    ///
+    /// # Errors
+    /// When it cannot be opened, or another process keeps it locked for longer than `patience`.
     pub fn open_locked(path: &Path, patience: Duration) -> io::Result<Self> {
         let file = private::file().read(true).write(true).create(true).truncate(false).open(path)?;
         lock(&file, patience)?;
         Ok(Mark { file, trouble: None })
     }
 
+    /// Lets others have it.
+    ///
+    /// # Errors
+    /// When the system refuses.
     pub fn unlock(&self) -> io::Result<()> {
         self.file.unlock()
     }
 
     /// The mark; `None` when the file is empty or not a mark.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
     pub fn read(&mut self) -> io::Result<Option<u64>> {
         self.file.rewind()?;
         let mut text = String::new();
@@ -57,6 +67,9 @@ impl Mark {
     }
 
     /// Writes the mark as it is given, and to the disk.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
     pub fn set(&mut self, sequence: u64) -> io::Result<()> {
         self.overwrite(sequence)?;
         self.file.set_len(WIDTH as u64 + 1)?;

@@ -1,0 +1,199 @@
+//! Connections: the database's address, TLS, and how many there are.
+
+use std::{net::IpAddr, time::Duration};
+
+use deadpool_postgres::{
+    Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts,
+};
+use percent_encoding::percent_decode_str;
+use tokio_postgres::{
+    Config,
+    config::{Host, SslMode, TargetSessionAttrs},
+};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::{OpenError, PostgresSettings, statement::error_text};
+use crate::http::rustls::client_config;
+
+/// The connections of one journal, by what they are for: none keeps another waiting.
+pub(super) struct Pools {
+    /// One, for the groups of writes.
+    pub writer: Pool,
+    /// For single rows; [`AsyncJournal::holds`](kicc_proto::journal::AsyncJournal::holds) among them.
+    pub rows: Pool,
+    /// One, for what may take long.
+    pub lists: Pool,
+}
+
+impl Pools {
+    pub fn new(address: &str, settings: &PostgresSettings) -> Result<Self, OpenError> {
+        let Address { mut config, ca } = Address::parse(address)?;
+        let ca = match (&settings.ca_pem, ca) {
+            (Some(pem), _) => Some(pem.clone()),
+            (None, Some(path)) => Some(std::fs::read(&path).map_err(|error| {
+                OpenError::Address(format!("the file of `sslrootcert` was not read: {error}").into())
+            })?),
+            (None, None) => None,
+        };
+        let tls =
+            client_config(ca.as_deref()).map_err(|error| OpenError::Address(error.to_string().into()))?;
+        config
+            .target_session_attrs(TargetSessionAttrs::ReadWrite)
+            .connect_timeout(settings.connect_timeout)
+            .keepalives_idle(Duration::from_secs(10))
+            .tcp_user_timeout(settings.statement_timeout * 2);
+        if config.get_application_name().is_none() {
+            config.application_name("kicc");
+        }
+        let pool = |size| {
+            let tls = MakeRustlsConnect::new((*tls).clone());
+            let recycling_method = RecyclingMethod::Fast;
+            let manager = Manager::from_config(config.clone(), tls, ManagerConfig { recycling_method });
+            let prepare = session(settings);
+            Pool::builder(manager)
+                .max_size(size)
+                .runtime(Runtime::Tokio1)
+                .timeouts(Timeouts {
+                    wait: Some(settings.connection_wait),
+                    create: Some(settings.connect_timeout),
+                    recycle: Some(settings.connect_timeout),
+                })
+                .post_create(Hook::async_fn(move |client, _| {
+                    let prepare = prepare.clone();
+                    Box::pin(async move {
+                        client.batch_execute(&prepare).await.map_err(HookError::Backend)?;
+                        Ok(())
+                    })
+                }))
+                .build()
+                .map_err(|error| OpenError::Address(error.to_string().into()))
+        };
+        Ok(Pools {
+            writer: pool(1)?,
+            rows: pool(settings.connections.saturating_sub(2).max(1))?,
+            lists: pool(1)?,
+        })
+    }
+
+    /// Ends them; one that is in use ends when it is given back.
+    pub fn close(&self) {
+        [&self.writer, &self.rows, &self.lists].into_iter().for_each(Pool::close);
+    }
+}
+
+/// What each connection is told first. A commit that is acknowledged is on the disk (R1), and on the standbys where the
+/// database waits for those; a transaction whose process is stopped ends, so that it keeps nobody waiting.
+fn session(settings: &PostgresSettings) -> String {
+    let statement = settings.statement_timeout.as_millis();
+    let idle = settings.idle_timeout.as_millis();
+    format!(
+        "SELECT set_config('synchronous_commit', 'on', false) \
+            WHERE current_setting('synchronous_commit') <> 'remote_apply'; \
+         SET statement_timeout = {statement}; SET idle_in_transaction_session_timeout = {idle}; \
+         SET lock_timeout = 0; SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; \
+         SET tcp_keepalives_count = 3; SET client_min_messages = warning; SET client_encoding = 'UTF8'"
+    )
+}
+
+/// A connection, or why there is none.
+pub(super) async fn connection(pool: &Pool) -> Result<Object, Box<str>> {
+    pool.get().await.map_err(|error| match &error {
+        PoolError::Backend(error) | PoolError::PostCreateHook(HookError::Backend(error)) => error_text(error),
+        PoolError::Timeout(_) => "no connection to the database came free, or was made, in time".into(),
+        PoolError::Closed => "the journal is closed".into(),
+        _ => error.to_string().into(),
+    })
+}
+
+/// A database's address, `postgres://user@host/database?sslmode=…&sslrootcert=…`.
+struct Address {
+    config: Config,
+    /// `sslrootcert`.
+    ca: Option<String>,
+}
+
+impl Address {
+    /// TLS is required, and the server's name and authority verified, unless `sslmode=disable` says otherwise or the
+    /// address does not leave the machine; `prefer` and `allow`, which fall back to plain text, are refused.
+    fn parse(address: &str) -> Result<Self, OpenError> {
+        let bad = |why: &str| OpenError::Address(why.into());
+        if !["postgres://", "postgresql://"].iter().any(|scheme| address.starts_with(scheme)) {
+            return Err(bad("it must begin with postgres://"));
+        }
+        let (base, query) = address.split_once('?').unwrap_or((address, ""));
+        let (mut mode, mut ca) = (None, None);
+        let mut rest = Vec::new();
+        for part in query.split('&').filter(|part| !part.is_empty()) {
+            match part.split_once('=') {
+                Some(("sslmode", word)) => mode = Some(word),
+                Some(("sslrootcert", path)) => {
+                    ca = Some(percent_decode_str(path).decode_utf8_lossy().into_owned());
+                }
+                _ => rest.push(part),
+            }
+        }
+        let plain = if rest.is_empty() { base.to_owned() } else { format!("{base}?{}", rest.join("&")) };
+        // The library's own message quotes what it did not understand, which may be a password (R23).
+        let mut config: Config = plain.parse().map_err(|_| bad("it is no address that is understood"))?;
+        let mode = match mode {
+            Some("disable") => SslMode::Disable,
+            Some("require" | "verify-ca" | "verify-full") => SslMode::Require,
+            Some(_) => {
+                return Err(bad("`sslmode` must be disable, require, verify-ca or verify-full"));
+            }
+            None if config.get_hosts().iter().all(is_local) => SslMode::Disable,
+            None => SslMode::Require,
+        };
+        config.ssl_mode(mode);
+        Ok(Address { config, ca })
+    }
+}
+
+fn is_local(host: &Host) -> bool {
+    match host {
+        #[cfg(unix)]
+        Host::Unix(_) => true,
+        Host::Tcp(name) => name == "localhost" || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(address: &str) -> Result<SslMode, String> {
+        Address::parse(address).map(|parsed| parsed.config.get_ssl_mode()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn tls_is_required_unless_it_is_declined_or_the_address_is_local() {
+        for (address, wanted) in [
+            ("postgres://app@db.example/shop", SslMode::Require),
+            ("postgres://app@127.0.0.1,db.example/shop", SslMode::Require),
+            ("postgres://app@db.example/shop?sslmode=verify-full&application_name=x", SslMode::Require),
+            ("postgres://app@127.0.0.1/shop?sslmode=verify-ca", SslMode::Require),
+            ("postgres://app@db.example/shop?sslmode=disable", SslMode::Disable),
+            ("postgres://app@localhost:5433/shop", SslMode::Disable),
+            ("postgresql://app@%2Frun%2Fpostgresql/shop", SslMode::Disable),
+        ] {
+            assert_eq!(mode(address), Ok(wanted), "{address}");
+        }
+        for word in ["prefer", "allow", "", "Require"] {
+            assert!(mode(&format!("postgres://app@db.example/shop?sslmode={word}")).is_err(), "{word}");
+        }
+        assert!(mode("host=db.example user=app").is_err());
+    }
+
+    #[test]
+    fn r23_an_address_that_is_not_understood_is_not_shown() {
+        let error = mode("postgres://app:s3cr3t@db.example/shop?s3cr3t=1").unwrap_err();
+        assert!(!error.contains("s3cr3t"), "{error}");
+    }
+
+    #[test]
+    fn the_file_of_an_authority_is_named_in_the_address() {
+        let address =
+            Address::parse("postgres://app@db/shop?sslrootcert=/etc/my%20ca.pem&sslmode=require").unwrap();
+        assert_eq!(address.ca.as_deref(), Some("/etc/my ca.pem"));
+    }
+}

@@ -1,0 +1,88 @@
+//! Who works with the journal, and whether it still lives (R20), by the database's clock alone.
+//!
+//! A holder is a random name and a row of that name, which says until when it lives. Its process lengthens that from time
+//! to time, and with every group of writes to beyond each lease in it: so a holder whose time is over holds no lease that
+//! is not over as well, however wrong its own clock. The row goes when the journal is closed; a holder without one is
+//! dead. A replica that was stopped, or cut off, for longer than that is taken for dead, and finds out by its tokens.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use tokio::time::{MissedTickBehavior, interval};
+use tracing::warn;
+
+use super::{
+    Shared,
+    connect::connection,
+    group::Group,
+    millis,
+    statement::{error_text, present, query},
+};
+
+/// Makes its table.
+pub(super) const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS kicc_holders \
+    (holder TEXT PRIMARY KEY NOT NULL, alive_until BIGINT NOT NULL, sequence BIGINT NOT NULL)";
+
+/// A new one, or one that a restored database does not know: `$1` holder, `$2` for how long, `$3` its last write.
+pub(super) const REGISTER: &str = concat!(
+    "INSERT INTO kicc_holders (holder, alive_until, sequence) VALUES ($1, ",
+    present!(),
+    " + CAST($2 AS BIGINT), $3) ON CONFLICT (holder) DO UPDATE \
+     SET alive_until = EXCLUDED.alive_until, sequence = EXCLUDED.sequence"
+);
+
+/// Lengthens a life: `$1` for how long, `$2` holder → its last write, as the database knows it.
+pub(super) const LIVES: &str = concat!(
+    "UPDATE kicc_holders SET alive_until = GREATEST(alive_until, ",
+    present!(),
+    " + CAST($1 AS BIGINT)) WHERE holder = $2 RETURNING sequence"
+);
+
+/// The same with a group of writes: `$1` for how long, `$2` the group's sequence, `$3` holder.
+pub(super) const WRITES: &str = concat!(
+    "UPDATE kicc_holders SET alive_until = GREATEST(alive_until, ",
+    present!(),
+    " + CAST($1 AS BIGINT)), sequence = $2 WHERE holder = $3"
+);
+
+/// `$1` holder → whether its time still runs.
+pub(super) const IS_ALIVE: &str =
+    concat!("SELECT alive_until > ", present!(), " FROM kicc_holders WHERE holder = $1");
+
+/// `$1` holder.
+pub(super) const GONE: &str = "DELETE FROM kicc_holders WHERE holder = $1";
+
+/// Those who went without a word, a month after (our choice).
+pub(super) const FORGET: &str =
+    concat!("DELETE FROM kicc_holders WHERE alive_until < ", present!(), " - 2592000000");
+
+/// Says from time to time that this process lives. A database that does not know its last write was restored: that is
+/// declared at once, though there may be nothing to write (R24).
+pub(super) async fn keep_alive(shared: Arc<Shared>) {
+    let lease = shared.settings.lease;
+    let mut beat = interval((lease / 5).max(Duration::from_millis(1)));
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        beat.tick().await;
+        if let Err(why) = lives(&shared).await {
+            warn!(%why, "the journal could not say that this process lives");
+        }
+    }
+}
+
+async fn lives(shared: &Shared) -> Result<(), Box<str>> {
+    let own = shared.own.load(Ordering::SeqCst);
+    let known = {
+        let client = connection(&shared.pools.rows).await?;
+        let values = vec![millis(shared.settings.lease).into(), (&*shared.holder).into()];
+        let rows = query(&client, LIVES, values).await.map_err(|error| error_text(&error))?;
+        rows.first().and_then(|row| row.try_get::<_, i64>(0).ok()).and_then(|known| u64::try_from(known).ok())
+    };
+    if known.is_none_or(|known| known < own) {
+        let group = Group::begin(shared).await.map_err(|error| error.to_string())?;
+        group.cancel().await;
+    }
+    Ok(())
+}

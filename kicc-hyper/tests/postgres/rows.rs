@@ -1,0 +1,78 @@
+//! Rows to write, and journals to write them to.
+
+use std::time::Duration;
+
+use kicc_hyper::journal::{PostgresJournal, PostgresSettings};
+use kicc_proto::{
+    journal::{AsyncJournal, Claim, Claimed, Force, Key, Kind, Product, RecordText, Row, Standing},
+    time::UnixMillis,
+    values::{Environment, TerminalId, TransactionNumber},
+};
+use kicc_testkit::cluster::Cluster;
+
+pub fn key(number: &str) -> Key {
+    Key {
+        environment: Environment::new("test").unwrap(),
+        product: Product::Simple,
+        terminal: TerminalId::new("T1").unwrap(),
+        number: TransactionNumber::new(number).unwrap(),
+    }
+}
+
+pub fn row(number: &str) -> Row {
+    Row {
+        key: key(number),
+        kind: Kind::Approval,
+        original: None,
+        authorisation_mark: None,
+        live: true,
+        standing: Standing::Open,
+        told: false,
+        revision: 1,
+        token: 1,
+        holder: "".into(),
+        lease_until: UnixMillis(0),
+        created_at: UnixMillis(1),
+        updated_at: UnixMillis(1),
+        suspect: false,
+        record: RecordText("{}".to_owned()),
+    }
+}
+
+/// The row's next revision.
+pub fn next(row: &Row) -> Row {
+    Row { revision: row.revision + 1, ..row.clone() }
+}
+
+/// A row that a holder has for so long.
+pub fn held(number: &str, holder: &str, lease: Duration) -> Row {
+    let lease_until = UnixMillis(1 + lease.as_millis() as u64);
+    Row { holder: holder.into(), lease_until, ..row(number) }
+}
+
+/// Short leases and time limits, so that nobody waits for them.
+pub fn brisk() -> PostgresSettings {
+    let mut settings = PostgresSettings::default();
+    settings.lease = Duration::from_millis(1_500);
+    settings.idle_timeout = Duration::from_secs(1);
+    settings.statement_timeout = Duration::from_secs(4);
+    settings.commit_timeout = Duration::from_secs(4);
+    settings
+}
+
+pub async fn open(cluster: &Cluster, database: &str) -> PostgresJournal {
+    PostgresJournal::open_with(&cluster.address(database), brisk()).await.unwrap()
+}
+
+/// Claims a row by what its clock says.
+pub async fn claim(journal: &PostgresJournal, row: &Row, now: u64) -> Claimed {
+    let claim = Claim {
+        key: &row.key,
+        revision: row.revision,
+        holder: journal.holder(),
+        now: UnixMillis(now),
+        lease_until: UnixMillis(now + 1_000),
+        force: Force::DeadOrLapsed,
+    };
+    journal.claim(&claim).await.unwrap()
+}
