@@ -14,6 +14,7 @@ mod refund;
 mod rescue;
 mod resume;
 mod rows;
+mod runbook;
 mod scenario;
 mod scripts;
 mod secrets;
