@@ -165,6 +165,29 @@ fn the_windows_parameters_are_printed_for_the_page() {
     assert!(shop.kicc(register).ends(2).err.contains("stands in an earlier line"));
 }
 
+/// The window of a registered amount opens for no other; to say another one changes it.
+#[test]
+fn an_amount_is_registered_before_its_page_is_printed() {
+    let shop = Shop::new();
+    let register = "register --product iamport --config kicc.toml --orders orders --output json --prepare";
+    let line = |number: &str, won: u64| {
+        json!({ "number": number, "amount": won, "name": "의자", "pay_method": "card", "buyer_tel": "010-1234-5678",
+            "return_url": "http://127.0.0.1:9/done" })
+    };
+    let mut key = line("KEY-1", 0);
+    key["customer_uid"] = "gildong-1".into();
+    write(&shop, &[line("W1", 51_000), line("W2", 100), key]);
+    assert_eq!(shop.kicc(register).ends(0).lines().len(), 3);
+    let counts = shop.van.counts();
+    assert_eq!((counts.tokens, counts.requests), (1, 3), "a key's issue charges nothing");
+    write(&shop, &[line("W1", 52_000)]);
+    assert!(shop.kicc(register).ends(0).line("W1")["parameters"].as_str().unwrap().contains("52000"));
+    shop.van.serve_tokens(false);
+    let ran = shop.kicc(register).ends(31);
+    assert!(ran.line("W1")["error"].is_string() && !ran.out.contains("parameters"), "{}", ran.out);
+    assert!(shop.kicc(&register.replace("iamport", "easytalk")).ends(2).err.contains("--prepare"));
+}
+
 /// R12: the merchant's choice for sales that nobody waits for.
 #[test]
 fn r12_a_charge_without_answer_is_adopted_where_the_configuration_says_so() {

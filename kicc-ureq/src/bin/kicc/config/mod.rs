@@ -194,7 +194,8 @@ impl Config {
         self.secrets()?.imp_keys(&self.folder)
     }
 
-    fn api_keys(&self) -> Result<ApiKeys, ConfigError> {
+    /// The same, as a client takes them.
+    pub fn api_keys(&self) -> Result<ApiKeys, ConfigError> {
         let keys = self.imp_keys()?;
         let [key, secret] = keys.each_ref().map(|secret| std::str::from_utf8(secret.expose()));
         let (Ok(key), Ok(secret)) = (key, secret) else {

@@ -1,4 +1,4 @@
-//! The lines of i'mport: what the shop's page calls `IMP.request_pay` with. Nothing is sent for them.
+//! The lines of i'mport: what the shop's page calls `IMP.request_pay` with.
 
 use kicc_proto::{
     iamport::{
@@ -6,7 +6,7 @@ use kicc_proto::{
         payment::PayMethod,
         window::{Parameters, RequestPay, SCRIPT_URL, Store},
     },
-    values::TransactionNumber,
+    values::{Amount, Parts, TransactionNumber},
 };
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +52,8 @@ pub(super) struct Page {
     init: String,
     /// The argument of `IMP.request_pay`: JSON that is safe as it stands inside a script element.
     parameters: String,
+    #[serde(skip)]
+    charged: Option<Amount>,
 }
 
 impl Page {
@@ -61,6 +63,11 @@ impl Page {
 
     pub(super) fn parameters(&self) -> &str {
         &self.parameters
+    }
+
+    /// What the window takes; nothing where it issues a billing key.
+    pub(super) fn charged(&self) -> Option<&Amount> {
+        self.charged.as_ref()
     }
 }
 
@@ -76,7 +83,12 @@ pub(super) fn page(line: &Line, desk: &Desk<'_>) -> Result<Page, String> {
         true => format!("{}/v1/iamport.js", desk.config.http.base_url),
         false => SCRIPT_URL.to_owned(),
     };
-    Ok(Page { number, script, init: store.init_script(), parameters: parameters.json().to_owned() })
+    let charged = match line.customer_uid.text("customer_uid")? {
+        Some(_) => None,
+        None => Some(Amount::new(line.amount.required_won("amount")?, Parts::default()).map_err(plain)?),
+    };
+    let (init, parameters) = (store.init_script(), parameters.json().to_owned());
+    Ok(Page { number, script, init, parameters, charged })
 }
 
 impl Line {

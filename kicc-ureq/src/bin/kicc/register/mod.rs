@@ -2,14 +2,17 @@
 
 mod easytalk;
 mod iamport;
+mod prepare;
 mod simple;
 
 use std::{
     io::{self, BufRead, Write as _},
     path::PathBuf,
+    time::Duration,
 };
 
 use kicc_proto::{
+    iamport::Tokens,
     product::Product,
     values::{Invalid, ReturnUrl, TransactionNumber},
     wire::call::Registration,
@@ -20,6 +23,7 @@ use kicc_ureq::{
 };
 use serde::Serialize;
 
+use self::prepare::Preparing;
 use crate::{
     config::Config,
     exit::{Exit, Fail},
@@ -40,6 +44,9 @@ pub struct Args {
     /// One order per line as JSON; `-` is standard input
     #[arg(long, value_name = "FILE|-")]
     orders: PathBuf,
+    /// Of i'mport: registers each amount as well, so that its window opens for no other
+    #[arg(long)]
+    prepare: bool,
     /// How results are written
     #[arg(long, value_enum, default_value = "text")]
     output: Format,
@@ -56,8 +63,8 @@ The fields of a line, all texts but `amount` and `tax`, which are won; [..] may 
 `number` is this registration's own (shopTransactionId), not the one under which `kicc pay` will approve. To a gateway on
 this machine, `return_url` may be plain http to this machine.
 
-With i'mport nothing is registered, and nothing sent: what is printed is the argument of `IMP.request_pay`, safe inside a
-script element. `number` is the order's own (merchant_uid), under which `kicc pay` then verifies the payment by the imp_uid
+With i'mport nothing is sent, but with --prepare: what is printed is the argument of `IMP.request_pay`, safe inside a script
+element. `number` is the order's own (merchant_uid), under which `kicc pay` then verifies the payment by the imp_uid
 that the page got. With a customer_uid the window issues a billing key and charges nothing.";
 
 /// What stays the same for all lines.
@@ -89,18 +96,32 @@ pub fn run(args: &Args) -> Result<Exit, Fail> {
     let host = if config.product == Product::Simple { &config.auth_http } else { &config.http };
     let http = Http::new(host.clone()).map_err(Fail::input)?;
     let desk = Desk { config: &config, clock: Clock::new(), is_loopback: http.is_loopback() };
+    if args.prepare && config.product != Product::Iamport {
+        return Err(Fail::input("--prepare is for i'mport"));
+    }
+    let limits = CallLimits {
+        send_within: Duration::from_millis(config.policy.send_by.0),
+        answer_within: Duration::from_millis(config.policy.answer_timeout.0),
+    };
     let input = pay::open(&args.orders)?;
     let ready = match config.product {
         Product::Simple => whole(input, |line| simple::ready(line, &desk), Ready::number)?,
         Product::EasyTalk => whole(input, |line| easytalk::ready(line, &desk), Ready::number)?,
         Product::Iamport => {
             let pages = whole(input, |line| iamport::page(line, &desk), iamport::Page::number)?;
-            return print(&pages, args.output);
+            let preparing = match args.prepare {
+                true => Some(Preparing {
+                    http: &http,
+                    limits,
+                    keys: config.api_keys()?,
+                    tier: config.iamport.as_ref().and_then(|iamport| iamport.merchant.tier.as_ref()),
+                    clock: desk.clock,
+                    tokens: Tokens::new(),
+                }),
+                false => None,
+            };
+            return print(&pages, preparing, args.output);
         }
-    };
-    let limits = CallLimits {
-        send_within: std::time::Duration::from_millis(config.policy.send_by.0),
-        answer_within: std::time::Duration::from_millis(config.policy.answer_timeout.0),
     };
     let (mut out, mut worst) = (io::stdout(), Exit::DONE);
     for Ready { number, order_number, registration } in ready {
@@ -124,16 +145,30 @@ pub fn run(args: &Args) -> Result<Exit, Fail> {
     Ok(worst)
 }
 
-fn print(pages: &[iamport::Page], format: Format) -> Result<Exit, Fail> {
-    let mut out = io::stdout();
+/// A page whose amount was to be registered and was not is not printed.
+fn print(
+    pages: &[iamport::Page],
+    mut preparing: Option<Preparing<'_>>,
+    format: Format,
+) -> Result<Exit, Fail> {
+    let (mut out, mut worst) = (io::stdout(), Exit::DONE);
     for page in pages {
-        match format {
-            Format::Json => result::json(page, &mut out)?,
-            Format::Text => writeln!(out, "{:<20}  {}", page.number(), page.parameters())?,
+        let prepared = match (&mut preparing, page.charged()) {
+            (Some(preparing), Some(amount)) => preparing.prepare(page.number(), amount),
+            _ => Ok(()),
+        };
+        match (prepared, format) {
+            (Err(error), _) => {
+                worst = worst.max(exit(&error));
+                let number = Some(page.number().as_str());
+                ErrorLine { line: None, number, error: error.to_string() }.write(format, &mut out)?;
+            }
+            (Ok(()), Format::Json) => result::json(page, &mut out)?,
+            (Ok(()), Format::Text) => writeln!(out, "{:<20}  {}", page.number(), page.parameters())?,
         }
+        out.flush()?;
     }
-    out.flush()?;
-    Ok(Exit::DONE)
+    Ok(worst)
 }
 
 /// All lines, or every bad one on standard error.
