@@ -101,6 +101,28 @@ fn what_another_version_wrote_is_refused() {
     assert_eq!(read(text.trim_end().as_bytes()).err(), Some(FormatError::Cut));
 }
 
+#[test]
+fn a_changed_cell_or_count_is_noticed() {
+    let text =
+        write(Purpose::Copy, &[vec![], vec![], vec![vec!["h".into(), "key".into(), Value::Number(7)]]]);
+    let with = |from: &str, to: &str| read(text.replacen(from, to, 1).as_bytes()).err();
+    assert_eq!(with("\"key\",7]", "\"key\",8]"), Some(FormatError::CheckSum));
+    assert_eq!(with("\"rows\":1,\"sha256\"", "\"rows\":2,\"sha256\""), Some(FormatError::Line(3)));
+    assert_eq!(with("{\"end\":\"kicc-journal\"", "{\"end\":\"journal\""), Some(FormatError::Line(3)));
+    let counted = |rows: u64| text.replace("\"rows\":1}", &format!("\"rows\":{rows}}}"));
+    let most = u64::from(u32::MAX) << 16;
+    let begin = |rows| Decoder::begin(counted(rows).split_inclusive('\n').next().unwrap().as_bytes());
+    assert_eq!(begin(most).unwrap().counts(), [0, 0, most]);
+    assert_eq!(begin(most + 1).err(), Some(FormatError::Line(1)));
+}
+
+#[test]
+fn the_statements_name_every_column() {
+    let [_, _, used] = &TABLES;
+    assert_eq!(used.count(), "SELECT COUNT(*) FROM kicc_used");
+    assert_eq!(used.insert(), "INSERT INTO kicc_used (short_hash, what, number) VALUES ($1, $2, $3)");
+}
+
 /// A row too few or too many: the head's counts are held to, before an end is written and when it is read.
 #[test]
 fn counts_must_fit() {

@@ -146,6 +146,28 @@ fn r16_an_id_is_one_refund() {
     assert_eq!(bodies(&scene, Verb::Cancel).len(), 2);
 }
 
+/// R16: the whole is given back once: asked for again it is the same refund.
+#[test]
+fn r16_the_whole_is_one_refund() {
+    let (mut scene, original) = sold(charging());
+    let step = new(call_with(&scene, &original, &[], None));
+    drop(scene.play(step, &[In::Timeout]));
+    let first = refunds(&scene)[0].key.clone();
+    let Ok(RefundCall::Known(key)) = call_with(&scene, &original, &refunds(&scene), None) else { panic!() };
+    assert_eq!(*key, first);
+}
+
+/// R16: a payment that says it failed, or was never paid, tells nothing of a part of it; one that is all given back does.
+#[test]
+fn r16_a_part_is_not_settled_by_a_payment_that_contradicts_it() {
+    let (mut scene, original) = sold(charging());
+    let all_back = after(&[(10_000, "by hand")]);
+    let inputs = [In::Timeout, one(&failed(ONE)), one(&payment(ONE, "ready", 0, "")), one(&all_back)];
+    let step = give(&mut scene, &original, &part("A", 3_000), &inputs);
+    assert!(matches!(refund_outcome(step), RefundOutcome::Refused(_)));
+    assert_eq!(bodies(&scene, Verb::Cancel).len(), 1);
+}
+
 /// R16: while one refund is open no other begins, nor is it told for another's.
 #[test]
 fn r16_one_refund_is_open_at_a_time() {
