@@ -342,6 +342,15 @@ fn r24_opening_makes_a_mark_and_misses_one_only_where_there_were_writes() {
     assert_eq!(read(), format!("{:020}\n", 1));
 }
 
+#[test]
+fn pruning_nothing_writes_nothing() {
+    let (folder, mut journal) = journal();
+    insert(&mut journal, &row("N1")).unwrap();
+    assert_eq!(journal.writer.alone(|work| work.prune(UnixMillis(9), 9)), Ok(0));
+    let mark = std::fs::read_to_string(folder.path().join("journal.db.mark")).unwrap();
+    assert_eq!(mark, format!("{:020}\n", 1));
+}
+
 /// What was written before the restore has numbers up to the mark, what is written from now on has others.
 #[test]
 fn r24_a_restored_journal_goes_on_above_its_mark() {
