@@ -262,17 +262,10 @@ impl Life {
         self.store(Then::Send(verb), now)
     }
 
-    /// Whether a message that was not carried out may be sent once more under its permission (R14).
-    pub fn may_repeat(&self) -> bool {
-        self.record.rescue.sent < self.policy.rescue_attempts
-    }
-
-    /// It is: another try. A crash before its answer loses this one's count, as it moves nothing.
+    /// A message that was not carried out is sent once more. Of this the record tells with the next write.
     pub fn repeated(&mut self, verb: Verb, why: Unclear, now: Now) {
         self.record.note(now.wall, Happening::Unclear(verb, why));
-        self.record.rescue.sent = self.record.rescue.sent.saturating_add(1);
-        let count = self.record.rescue.sent;
-        self.record.note(now.wall, Happening::Sending(verb, count));
+        self.record.note(now.wall, Happening::Sending(verb, self.record.rescue.sent));
     }
 
     /// Sends the message that a wait was for, if it still may be sent.

@@ -138,13 +138,13 @@ impl InFlight {
     }
 
     /// A complete reply. One that comes after the deadline never makes the attempt approved (R9). A look-up whose token
-    /// was refused was not carried out (iamport spec §2): it is due once more, under the same permission and as a try of
-    /// its own (R14), and the driver asks for another token first.
+    /// was refused was not carried out (iamport spec §2): it is due once more, under the same permission and as the same
+    /// try (R14), and the driver asks for another token first.
     pub fn reply(mut self, reply: Reply<'_>, now: Now) -> Step {
         let rules = self.life.rules();
         let is_look_up =
             self.verb == Verb::Query && rules.method(self.verb, &self.life.record) == Method::Get;
-        if reply.status == 401 && is_look_up && !self.again && self.life.may_repeat() {
+        if reply.status == 401 && is_look_up && !self.again {
             self.life.repeated(self.verb, Unclear::Status(reply.status), now);
             return Step::Transmit(Transmit { life: self.life, verb: self.verb, again: true });
         }

@@ -155,6 +155,17 @@ pub enum Fate {
     DoneBut(&'static str),
     /// Another amount is approved.
     OtherAmount,
+    /// It is done twice; the answer is lost.
+    Twice,
+    /// It is decided later; the answer says so.
+    Pending {
+        /// For it.
+        paid: bool,
+    },
+    /// A little less is given back than was asked for.
+    Partly,
+    /// It is not done, for its token is refused.
+    Unauthorized,
     /// It is done; the worker dies.
     DoneThenCrash,
     /// It is done; before the answer is read, another worker takes over.
@@ -319,8 +330,9 @@ impl World<'_> {
                     acts.bad(Deed::Paused);
                 }
                 let approve = ready.verb == Verb::Approve;
-                let fates = if approve { &APPROVALS[..] } else { &RESCUES[..] };
-                let more = if ready.verb == Verb::Cancel { &CANCELS[..] } else { &[] };
+                let own = self.place.sample.fates(&self.place.habits, ready.verb);
+                let fates = own.unwrap_or(if approve { &APPROVALS } else { &RESCUES });
+                let more = if ready.verb == Verb::Cancel && own.is_none() { &CANCELS[..] } else { &[] };
                 for fate in fates.iter().chain(more) {
                     let robs = matches!(fate, Fate::DoneThenRobbed | Fate::DoneThenStopped);
                     let texts = approve

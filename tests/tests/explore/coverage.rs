@@ -9,7 +9,6 @@ use std::collections::{BTreeSet, HashSet};
 use kicc_proto::{
     codes::{Class, ResultCode},
     flow::{
-        Policy,
         outcome::Ending,
         policy::UnlistedCodes,
         table::{self, Action, Event, Facts, FirstSuccess, Message, Row, Stage, Verb},
@@ -21,7 +20,7 @@ use kicc_proto::{
 
 use super::{
     glance::Noted,
-    place::{NOT_FOUND, Place, SUCCESS, Sample},
+    place::{NOT_FOUND, Place, SUCCESS, Sale, Sample},
 };
 
 #[derive(Default)]
@@ -34,8 +33,7 @@ pub struct Coverage {
 
 impl Coverage {
     pub fn transition(&mut self, before: &Noted, after: &Noted, place: &Place, now: Now) {
-        let policy = &*place.policy;
-        let in_time = now.wall < UnixMillis(before.since()) + policy.horizon;
+        let in_time = now.wall < UnixMillis(before.since()) + place.policy.horizon;
         let transition = (before.essence(), after.essence(), after.news(before), in_time);
         if before.key != after.key || !self.seen.insert(transition) {
             return;
@@ -47,7 +45,7 @@ impl Coverage {
             .saturating_sub(before.history.len() + before.history_dropped as usize);
         let news = &after.history[after.history.len().saturating_sub(added)..];
         let Some((verb, events)) =
-            news.iter().rev().find_map(|entry| events(&entry.what, before, policy, absent))
+            news.iter().rev().find_map(|entry| events(&entry.what, (before, after), place, absent))
         else {
             return;
         };
@@ -103,13 +101,14 @@ const NEVER_TOLD: &[Never<&str>] = &[
             "refund: needs_operator StillStands",
             "refund: needs_operator NoStatusQuery",
             "refund: needs_operator LateSuccessAfterResolution",
+            "refund: needs_operator PaidNotRecorded",
         ],
     ),
 ];
 
 /// All ends that there are, a person's reasons beside them.
 fn ends_of_all() -> Vec<String> {
-    const REASONS: [&str; 11] = [
+    const REASONS: [&str; 12] = [
         "ProvesNothing",
         "Unanswered",
         "OutsideProofWindow",
@@ -121,6 +120,7 @@ fn ends_of_all() -> Vec<String> {
         "NoStatusQuery",
         "JournalBehindBooks",
         "LateSuccessAfterResolution",
+        "PaidNotRecorded",
     ];
     let reasons = REASONS.iter().map(|why| format!("needs_operator {why}"));
     let approvals = ["approved", "declined", "never_sent", "reversed"].map(String::from);
@@ -130,7 +130,12 @@ fn ends_of_all() -> Vec<String> {
 }
 
 /// What may have happened, as the history tells it.
-fn events(what: &Happening, before: &Record, policy: &Policy, absent: bool) -> Option<(Verb, Vec<Event>)> {
+fn events(
+    what: &Happening,
+    (before, after): (&Record, &Record),
+    place: &Place,
+    absent: bool,
+) -> Option<(Verb, Vec<Event>)> {
     Some(match what {
         Happening::Succeeded(verb) => (
             *verb,
@@ -143,7 +148,11 @@ fn events(what: &Happening, before: &Record, policy: &Policy, absent: bool) -> O
             },
         ),
         Happening::Answered(verb, said) => {
-            let class = ResultCode::new(&said.code).map(|code| policy.codes.class(code)).ok()?;
+            if let Some(events) = place.sample.heard(*verb, said, matches!(after.pending, Pending::Quiet(_)))
+            {
+                return Some((*verb, events));
+            }
+            let class = ResultCode::new(&said.code).map(|code| place.policy.codes.class(code)).ok()?;
             let event = match (verb, class) {
                 (Verb::Query, _) if &*said.code == SUCCESS => Event::AlreadyVoided,
                 (Verb::Query, _) if &*said.code == NOT_FOUND && absent => Event::NothingStands,
@@ -200,9 +209,11 @@ fn rows(
         ended_approved: before.ending == Some(Ending::Approved),
         adopt: false,
     };
-    (0..8_u8).map(move |bits| {
+    let adopts = u8::from(habits.sale != Sale::Order);
+    (0..8_u8 << adopts).map(move |bits| {
         let bit = |n: u8| bits & 1 << n != 0;
-        let facts = Facts { quiet_over: bit(0), in_window: bit(1), refund_settles: bit(2), ..facts };
+        let facts =
+            Facts { quiet_over: bit(0), in_window: bit(1), refund_settles: bit(2), adopt: bit(3), ..facts };
         table::next(stage, event, &facts)
     })
 }

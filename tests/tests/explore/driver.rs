@@ -15,6 +15,7 @@ use kicc_proto::{
 use super::{
     acts::{Deed, Fate, Jump, Word, Write},
     glance::Noted,
+    iamport::less,
     machines::Machine,
     place::{DECLINED, NOT_FOUND, NUMBER, SUCCESS},
     world::{Doing, Ready, World},
@@ -22,8 +23,6 @@ use super::{
 
 /// Longer than a message may be held back, and shorter than a lease.
 const PAUSED: u64 = 11_000;
-/// Longer than a lease.
-const STOPPED: u64 = 61_000;
 /// An answer's time, where nothing else is said.
 const EXCHANGE: u64 = 3_000;
 const OVERSLEPT: u64 = 25 * 3_600_000;
@@ -38,7 +37,7 @@ impl World<'_> {
                 return;
             }
             Deed::Robbed | Deed::Stopped => {
-                let millis = if deed == Deed::Stopped { STOPPED } else { 0 };
+                let millis = if deed == Deed::Stopped { self.longer_than_a_lease() } else { 0 };
                 self.rob(n, millis);
                 return;
             }
@@ -82,6 +81,10 @@ impl World<'_> {
         if let Some(step) = step {
             self.take_up(n, step);
         }
+    }
+
+    fn longer_than_a_lease(&self) -> u64 {
+        self.place.policy.lease.0 + 1_000
     }
 
     /// The wall clock alone jumps (R25).
@@ -291,6 +294,9 @@ impl World<'_> {
             self.say(|| format!("W{name}-xG: {verb:?} (nobody listens)"));
             return Some(self.failed(n, ready, Failure::NotSent(NotSent::Connect)));
         }
+        if self.machine == Machine::CancelsWithoutChecksum && verb == Verb::Cancel {
+            ready.body = String::from_utf8_lossy(&ready.body).replace("checksum", "unchecked").into_bytes();
+        }
         if self.machine == Machine::RebuildsTheNetCancel && verb == Verb::NetCancel {
             ready.body.extend_from_slice(format!("{}", self.now.mono.0).as_bytes());
         }
@@ -305,9 +311,19 @@ impl World<'_> {
                 | Fate::DelayedReset(_)
                 | Fate::Code(_)
                 | Fate::OtherAmount
+                | Fate::Twice
+                | Fate::Pending { .. }
+                | Fate::Partly
+                | Fate::Unauthorized
         );
         let mut answer = match fate {
             Fate::OtherAmount => self.van.book(self.real, true),
+            Fate::Twice => {
+                drop(self.van.answer(verb, &ready.body, self.real));
+                self.van.answer(verb, &ready.body, self.real)
+            }
+            Fate::Pending { paid } => self.van.pend(paid, self.real),
+            Fate::Partly => self.van.answer(verb, &less(&ready.body), self.real),
             _ if arrives => self.van.answer(verb, &ready.body, self.real),
             _ => String::new(),
         };
@@ -321,7 +337,7 @@ impl World<'_> {
         let bytes = |text: &str| text.as_bytes().to_vec();
         self.later(EXCHANGE);
         match fate {
-            Fate::Lost | Fate::AnswerLost | Fate::Delayed(_) => {
+            Fate::Lost | Fate::AnswerLost | Fate::Delayed(_) | Fate::Twice => {
                 Some(self.failed(n, ready, Failure::MaybeSent(MaybeSent::Timeout)))
             }
             Fate::LostReset | Fate::AnswerReset | Fate::DelayedReset(_) => {
@@ -337,6 +353,11 @@ impl World<'_> {
                 }
                 self.moved(n, verb);
                 let reply = Reply { status: 502, content_type: None, body: b"<html>" };
+                Some(ready.in_flight.reply(reply, self.now))
+            }
+            Fate::Unauthorized => {
+                self.workers[n].repeats = true;
+                let reply = Reply { status: 401, content_type: None, body: b"" };
                 Some(ready.in_flight.reply(reply, self.now))
             }
             Fate::Cut => Some(self.read(n, ready.in_flight, &answer.as_bytes()[..answer.len() / 2])),
@@ -355,7 +376,8 @@ impl World<'_> {
             Fate::DoneThenRobbed | Fate::DoneThenStopped => {
                 self.workers[n].doing =
                     Some(Doing::Sent { in_flight: Box::new(ready.in_flight), answer: bytes(&answer) });
-                self.rob(n, if fate == Fate::DoneThenStopped { STOPPED } else { 0 });
+                let millis = if fate == Fate::DoneThenStopped { self.longer_than_a_lease() } else { 0 };
+                self.rob(n, millis);
                 None
             }
             _ => Some(self.read(n, ready.in_flight, answer.as_bytes())),
@@ -413,12 +435,19 @@ impl World<'_> {
                     .replace(NOT_FOUND, SUCCESS)
                     .replace('}', r#","cancelControlNo":"20261121000000000002"}"#);
             }
+            Machine::ReadyIsDead => text = text.replace(r#""status":"ready""#, r#""status":"failed""#),
+            Machine::CancelsOnlyOne if verb == Verb::Query => {
+                if let Some((one, _)) = text.split_once("},{") {
+                    text = format!("{}}}]}}}}", one.replace(r#""total":2"#, r#""total":1"#));
+                }
+            }
             Machine::BrokenAnswerIsADecline if verb == Verb::Approve && !text.ends_with('}') => {
                 text = self.van.code(DECLINED);
             }
             _ => {}
         }
-        if verb == Verb::Query && text.contains(r#""controlNo""#) && text.contains(SUCCESS) {
+        let stands = self.place.sample.shows_standing(&text);
+        if verb == Verb::Query && stands {
             self.wire.stood_since = true;
         }
         let now = match self.machine {
@@ -431,7 +460,7 @@ impl World<'_> {
         let changed = self.machine != Machine::Real;
         let body = if changed && text.is_ascii() { text.as_bytes() } else { answer };
         let step = in_flight.reply(Reply { status: 200, content_type: None, body }, now);
-        if self.machine == Machine::TellsBeforeItIsStored && verb == Verb::Approve && text.contains(SUCCESS) {
+        if self.machine == Machine::TellsBeforeItIsStored && verb == Verb::Approve && stands {
             self.merchant_is_asked(n);
         }
         step

@@ -18,8 +18,8 @@ use kicc_proto::{
 use super::{
     coverage::Never,
     place::{
-        ALREADY, AT_ONCE, DUPLICATE, Habits, NEXT_DAY, NOON, NOT_FOUND, NOTHING, NUMBER, Sample, VAGUE, WON,
-        code, number_and_amount,
+        ALREADY, AT_ONCE, DUPLICATE, Habits, NEXT_DAY, NOON, NOT_FOUND, NOTHING, NUMBER, Sale, Sample, VAGUE,
+        WON, code, number_and_amount,
     },
     van::day,
 };
@@ -38,6 +38,8 @@ const BASE: Habits = Habits {
     query: true,
     refund_settled: SettlesRefund::SameDay,
     refund_after: None,
+    sale: Sale::Order,
+    lags: false,
 };
 
 impl Sample for EasyTalk {
@@ -69,7 +71,11 @@ impl Sample for EasyTalk {
         habits.query
     }
 
-    fn sale(&self, environment: Environment) -> Result<(Merchant, Box<dyn Order>), Box<dyn Error>> {
+    fn sale(
+        &self,
+        _: &Habits,
+        environment: Environment,
+    ) -> Result<(Merchant, Box<dyn Order>), Box<dyn Error>> {
         let (number, amount) = number_and_amount()?;
         let merchant = easytalk::Merchant { environment, van_terminal_id: VanTerminalId::new(TERMINAL)? };
         let (order, certificate) = (OrderNumber::new("GDS30004")?, CertControlNumber::new("CERT_1")?);
@@ -93,6 +99,10 @@ impl Sample for EasyTalk {
         format!(
             r#","shopOrderNo":"GDS30004","controlNo":"20261121000000000001","amount":{won},"transactionDate":"{date}{time}""#
         )
+    }
+
+    fn shows_standing(&self, answer: &str) -> bool {
+        answer.contains(r#""controlNo""#)
     }
 
     fn voided(&self) -> &'static str {
@@ -153,5 +163,6 @@ const NEVER: &[Never<Row>] = &[
 /// Ends that are not told of it, and why.
 const NEVER_TOLD: &[Never<&str>] = &[
     ("a query voids nothing that could be confirmed", &["needs_operator Unconfirmed"]),
+    ("nothing is paid before it is sold", &["needs_operator PaidNotRecorded"]),
     ("not found proves nothing of a refund", &["refund: needs_operator OutsideProofWindow"]),
 ];

@@ -7,6 +7,7 @@ use kicc_proto::{
 
 use super::{
     glance::Noted,
+    place::Sale,
     van::Ledger,
     world::{World, named},
 };
@@ -37,7 +38,11 @@ impl World<'_> {
         if let Verdict::Approval(Outcome::NeedsOperator { why, resolution: None, .. })
         | Verdict::Refund(RefundOutcome::NeedsOperator { why, resolution: None, .. }) = verdict
         {
-            let justified = record.is_some_and(|record| self.justifies(why, record));
+            let unrecorded = *why == OperatorReason::PaidNotRecorded;
+            let justified = match record {
+                Some(record) => self.justifies(why, record),
+                None => unrecorded && self.place.habits.sale == Sale::Window,
+            };
             self.must(justified, || format!("a person must look without need: {why}"));
         }
     }
@@ -68,7 +73,14 @@ impl World<'_> {
 
     /// What must hold at rest, once everything late has arrived.
     pub fn judge_end(&mut self) {
+        // A person, or a restored journal, may go on from here at once.
+        let (now, real, van) = (self.now, self.real, self.van.clone());
         self.later(AFTERWARDS);
+        self.judge_books();
+        (self.now, self.real, self.van) = (now, real, van);
+    }
+
+    fn judge_books(&mut self) {
         let (charged, books) = (self.van.ledger == Ledger::Standing, self.books);
         let verdict = self
             .row()
@@ -77,7 +89,9 @@ impl World<'_> {
             .or_else(|| self.told.clone());
         match &verdict {
             None => {
-                let silent = !charged && self.wire.approvals == 0;
+                // What was paid before is found again by whoever asks the next time.
+                let paid_before = self.place.habits.sale == Sale::Window;
+                let silent = (!charged || paid_before) && self.wire.approvals == 0;
                 self.must(silent, || "it was sent, and nobody knows of it".into());
             }
             Some(verdict) => {

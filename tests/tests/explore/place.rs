@@ -7,14 +7,15 @@ use kicc_proto::{
     flow::{
         Policy,
         policy::{SettlesRefund, UnlistedCodes},
-        table::{Row, Verb},
+        said::Said,
+        table::{Event, Row, Verb},
     },
     product::{Credentials, Merchant, Order, Product},
     time::{Millis, Mono, Now},
     values::{Amount, Environment, KstDateTime, Parts, TransactionNumber, Won},
 };
 
-use super::{coverage::Never, easytalk::EasyTalk, simple::Simple, world::Sold};
+use super::{acts::Fate, coverage::Never, easytalk::EasyTalk, iamport::Iamport, simple::Simple, world::Sold};
 
 pub const NUMBER: &str = "ORD-1";
 pub const WON: Won = Won(51_004);
@@ -31,7 +32,7 @@ pub const UNLISTED: &str = "9999";
 pub const VAGUE: &str = "8888";
 
 /// The products that are explored.
-pub const EXPLORED: [Product; 2] = [Product::Simple, Product::EasyTalk];
+pub const EXPLORED: [Product; 3] = Product::ALL;
 
 /// What a product adds to the search: a file each.
 pub trait Sample {
@@ -42,12 +43,18 @@ pub trait Sample {
     /// Whether there is a rescue message.
     fn has_rescue(&self, habits: &Habits) -> bool;
     /// Who sells, and an order of [`NUMBER`] over [`WON`].
-    fn sale(&self, environment: Environment) -> Result<(Merchant, Box<dyn Order>), Box<dyn Error>>;
+    fn sale(
+        &self,
+        habits: &Habits,
+        environment: Environment,
+    ) -> Result<(Merchant, Box<dyn Order>), Box<dyn Error>>;
     fn credentials(&self) -> Credentials<'_>;
     /// An answer with that code, the echoes and those fields.
     fn answer(&self, code: &str, fields: &str) -> String;
     /// What an answer says of an approval that stands; `other`: over another amount than was asked for.
     fn standing(&self, booked: KstDateTime, other: bool) -> String;
+    /// Whether an answer says that an approval stands.
+    fn shows_standing(&self, answer: &str) -> bool;
     /// What an answer says of a cancel that was done.
     fn voided(&self) -> &'static str;
     /// Whether the gateway still knows of what was booked then, when it is asked by that message.
@@ -58,13 +65,22 @@ pub trait Sample {
     fn never(&self) -> (&[Never<Row>], &[Never<&'static str>]);
     /// On which of its messages damage to texts is tried: it is the same for every message of a kind.
     fn reads_texts_of(&self, verb: Verb) -> bool;
+    /// What can become of a message, where it is not the same as for the VAN's own products.
+    fn fates(&self, _: &Habits, _: Verb) -> Option<&'static [Fate]> {
+        None
+    }
+    /// What an answer in those words may have meant, after which the quiet period was waited for or not, where its codes
+    /// are not the VAN's.
+    fn heard(&self, _: Verb, _: &Said, _: bool) -> Option<Vec<Event>> {
+        None
+    }
 }
 
 pub fn sample(product: Product) -> &'static dyn Sample {
     match product {
         Product::Simple => &Simple,
         Product::EasyTalk => &EasyTalk,
-        Product::Iamport => panic!("is not among the products that are explored"),
+        Product::Iamport => &Iamport,
     }
 }
 
@@ -90,6 +106,21 @@ pub struct Habits {
     pub refund_settled: SettlesRefund,
     /// The run begins with a refund, so long after the approval.
     pub refund_after: Option<Millis>,
+    /// What is sold.
+    pub sale: Sale,
+    /// Look-ups show late what was done.
+    pub lags: bool,
+}
+
+/// What is sold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sale {
+    /// An order, charged by its approval.
+    Order,
+    /// The same; what is found standing is put to the merchant (R12).
+    Adopted,
+    /// What the customer has paid before.
+    Window,
 }
 
 pub const NOON: &str = "20261121120000";
@@ -127,7 +158,7 @@ impl Place {
         policy.check(true).expect("a policy that holds together");
         change(&mut policy);
         let environment = Environment::new("test").expect("a valid label");
-        let (merchant, order) = sample.sale(environment).expect("valid test data");
+        let (merchant, order) = sample.sale(&habits, environment).expect("valid test data");
         let wall = KstDateTime::new(habits.begins).expect("a valid date").to_unix();
         Place {
             habits,
@@ -138,6 +169,14 @@ impl Place {
             begins: Now { mono: Mono(1_000_000), wall },
             sold: OnceCell::new(),
         }
+    }
+}
+
+impl Place {
+    /// How long after give-up something may still be booked.
+    pub fn quiet_period(&self) -> u64 {
+        let iamport = self.policy.products.iamport.as_ref();
+        iamport.map_or(self.policy.quiet_period, |settings| settings.quiet_period).0
     }
 }
 

@@ -17,7 +17,9 @@ use kicc_proto::{
 
 use super::{
     coverage::Never,
-    place::{ALREADY, AT_ONCE, Habits, NEXT_DAY, NOON, NOTHING, NUMBER, Sample, VAGUE, number_and_amount},
+    place::{
+        ALREADY, AT_ONCE, Habits, NEXT_DAY, NOON, NOTHING, NUMBER, Sale, Sample, VAGUE, number_and_amount,
+    },
 };
 
 pub struct Simple;
@@ -34,6 +36,8 @@ const BASE: Habits = Habits {
     query: false,
     refund_settled: SettlesRefund::SameDay,
     refund_after: None,
+    sale: Sale::Order,
+    lags: false,
 };
 /// How long its gateway remembers an approval for a net-cancel.
 const REMEMBERED: u64 = 24 * 3_600_000;
@@ -63,7 +67,11 @@ impl Sample for Simple {
         true
     }
 
-    fn sale(&self, environment: Environment) -> Result<(Merchant, Box<dyn Order>), Box<dyn Error>> {
+    fn sale(
+        &self,
+        _: &Habits,
+        environment: Environment,
+    ) -> Result<(Merchant, Box<dyn Order>), Box<dyn Error>> {
         let (number, amount) = number_and_amount()?;
         let merchant = simple::Merchant {
             environment,
@@ -92,6 +100,10 @@ impl Sample for Simple {
             r#"{amount},"aprvNo":"12345678","aprvDt":"{}","vanTrxNo":"V12345678901"{CARD}"#,
             date.as_str()
         )
+    }
+
+    fn shows_standing(&self, answer: &str) -> bool {
+        answer.contains(r#""aprvNo""#)
     }
 
     fn voided(&self) -> &'static str {
@@ -154,7 +166,10 @@ const NEVER: &[Never<Row>] = &[
 ];
 
 /// Ends that are not told of it, and why.
-const NEVER_TOLD: &[Never<&str>] = &[(
-    "the net-cancel is there and shows nothing",
-    &["needs_operator StillStands", "needs_operator NoStatusQuery", "needs_operator CancelRefused"],
-)];
+const NEVER_TOLD: &[Never<&str>] = &[
+    (
+        "the net-cancel is there and shows nothing",
+        &["needs_operator StillStands", "needs_operator NoStatusQuery", "needs_operator CancelRefused"],
+    ),
+    ("nothing is paid before it is sold", &["needs_operator PaidNotRecorded"]),
+];

@@ -147,12 +147,12 @@ impl Worker {
 
     fn digest(&self, world: &World<'_>, state: &mut impl Hasher) {
         let now = world.now;
-        let quiet = world.place.policy.quiet_period.0;
+        let quiet = world.place.quiet_period();
         let quiet_left = |since: Mono| quiet.saturating_sub(now.mono.0 - since.0);
         let row = world.rows.get(&self.key);
         (row.map(|row| row.token == self.token), row.map(|row| row.standing == Standing::Open)).hash(state);
         row.map(|row| self.row.as_ref().is_some_and(|seen| seen.revision == row.revision)).hash(state);
-        (self.unsettled, self.tries, self.approving, self.late).hash(state);
+        (self.unsettled, self.tries, self.approving, self.late, self.repeats).hash(state);
         (quiet_left(self.begun), quiet_left(self.gave_up)).hash(state);
         if let Some(row) = &self.row {
             row.essence().hash(state);

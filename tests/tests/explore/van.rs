@@ -4,11 +4,15 @@ use std::hash::{Hash, Hasher};
 
 use kicc_proto::{
     flow::table::Verb,
+    product::Product,
     time::{Mono, Now, UnixMillis},
     values::{KstDate, KstDateTime},
 };
 
-use super::place::{DECLINED, Habits, NOT_FOUND, Place, SUCCESS, Sample, VAGUE};
+use super::{
+    iamport::Payments,
+    place::{DECLINED, Habits, NOT_FOUND, Place, SUCCESS, Sale, Sample, VAGUE},
+};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Ledger {
@@ -29,6 +33,8 @@ pub struct Van {
     refuses: bool,
     /// Requests that are still on their way: what, its body, and when it arrives.
     delayed: Vec<(Verb, Vec<u8>, Mono)>,
+    /// The books of a product that keeps several payments of a number.
+    payments: Option<Payments>,
 }
 
 impl Van {
@@ -36,11 +42,12 @@ impl Van {
         Van {
             habits: place.habits,
             sample: place.sample,
-            ledger: Ledger::Nothing,
             booked: None,
             other_amount: false,
             refuses: false,
             delayed: Vec::new(),
+            ledger: if place.habits.sale == Sale::Window { Ledger::Standing } else { Ledger::Nothing },
+            payments: (place.habits.product == Product::Iamport).then(|| Payments::new(place)),
         }
     }
 
@@ -57,11 +64,20 @@ impl Van {
             let ago = now.mono.0 - due.0;
             self.answer(verb, &body, Now { mono: due, wall: UnixMillis(now.wall.0 - ago) });
         }
+        if let Some(payments) = &mut self.payments {
+            payments.catch_up(now.mono);
+            self.ledger = payments.ledger();
+        }
     }
 
     /// Does what is asked, and says so.
     pub fn answer(&mut self, verb: Verb, body: &[u8], now: Now) -> String {
         let body = String::from_utf8_lossy(body);
+        if let Some(payments) = &mut self.payments {
+            let answer = payments.answer(verb, &body, now.mono);
+            self.ledger = payments.ledger();
+            return answer;
+        }
         match verb {
             Verb::Approve if self.refuses => self.code(DECLINED),
             Verb::Approve => self.book(now, false),
@@ -72,9 +88,18 @@ impl Van {
     /// Books the approval, over the amount asked for or over another.
     pub fn book(&mut self, now: Now, other_amount: bool) -> String {
         self.ledger = Ledger::Standing;
-        self.booked = Some(now);
         self.other_amount = other_amount;
+        if let Some(payments) = &mut self.payments {
+            return payments.book(other_amount, now.mono);
+        }
+        self.booked = Some(now);
         self.standing()
+    }
+
+    /// Answers that it is not decided yet, and decides it later.
+    pub fn pend(&mut self, paid: bool, now: Now) -> String {
+        let payments = self.payments.as_mut();
+        payments.map_or_else(String::new, |payments| payments.pend(paid, now.mono))
     }
 
     fn rescue(&mut self, verb: Verb, body: &str, now: Now) -> String {
@@ -118,6 +143,9 @@ impl Van {
         (self.ledger, self.refuses, self.other_amount).hash(state);
         if let Some(at) = self.booked {
             (day(at).as_str(), self.sample.remembers(at, day(at).as_str(), now)).hash(state);
+        }
+        if let Some(payments) = &self.payments {
+            payments.digest(now.mono, state);
         }
         for (verb, body, due) in &self.delayed {
             (verb, body, due.0 - now.mono.0).hash(state);

@@ -77,6 +77,8 @@ pub struct Worker {
     pub sent_at: Mono,
     /// It read an answer after its time.
     pub late: bool,
+    /// Its message was sent before, and its token refused.
+    pub repeats: bool,
 }
 
 /// What the world's rules look at, beside the books.
@@ -303,6 +305,7 @@ impl<'a> World<'a> {
             gave_up: now,
             sent_at: now,
             late: false,
+            repeats: false,
         };
         self.workers.push(worker);
         self.take_up(self.workers.len() - 1, step);
@@ -403,7 +406,7 @@ impl<'a> World<'a> {
     fn person_resolves(&mut self) {
         let Some(row) = self.parked_row() else { return };
         let after = row.record().rescue.last_deadline;
-        let quiet = self.place.policy.quiet_period.0;
+        let quiet = self.place.quiet_period();
         self.later(after.0.saturating_sub(self.now.wall.0) + quiet);
         let charged = self.van.ledger == Ledger::Standing;
         self.resolved = true;
@@ -446,7 +449,12 @@ impl<'a> World<'a> {
                 let credentials = self.place.sample.credentials();
                 let mut buffer = mem::take(&mut self.buffer);
                 let encoded = transmit.encode(credentials, Nonce([7; 16]), self.now, &mut buffer);
-                let encoded = encoded.map(|(request, in_flight)| (request.body().to_vec(), in_flight));
+                let encoded = encoded.map(|(request, in_flight)| {
+                    // What has no body asks by its path.
+                    let asked =
+                        if request.body().is_empty() { request.path().as_bytes() } else { request.body() };
+                    (asked.to_vec(), in_flight)
+                });
                 self.buffer = buffer;
                 match encoded {
                     Ok((body, in_flight)) => {
@@ -459,6 +467,7 @@ impl<'a> World<'a> {
             Step::InFlight(in_flight) => return self.take_up(n, in_flight.lost(self.now)),
             Step::Persist(persist) => {
                 let row = Noted::new(persist.row());
+                self.workers[n].repeats = false;
                 self.observe(n, &row, persist.expect());
                 Doing::Write(persist, row)
             }
