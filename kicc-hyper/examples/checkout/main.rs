@@ -1,12 +1,13 @@
 //! A shop's checkout on axum: an order is registered, the customer pays in the gateway's window and comes back, the
-//! payment is approved and booked in the shop's own SQLite file, and whatever goes wrong on the way is put right.
+//! payment is approved and booked in the shop's own SQLite file, or in a PostgreSQL database that several replicas share,
+//! and whatever goes wrong on the way is put right.
 //!
 //! ```text
 //! cargo run -p kicc-hyper --example checkout
 //! ```
 //!
 //! runs it against a simulated gateway of its own; `--gateway http://127.0.0.1:8080` against one that `kicc sandbox`
-//! plays. `--price 9013` loses the gateway's answer, `--price 9008` lets it decline (`kicc sandbox --help` has more).
+//! plays; `--database postgres://shop@localhost/shop` keeps journal and books there. `--price 9013` loses the gateway's answer, `--price 9008` lets it decline (`kicc sandbox --help` has more).
 
 pub mod books;
 mod pages;
@@ -26,7 +27,7 @@ use tokio::{
     time::timeout,
 };
 
-use self::shop::{Plan, Shop};
+use self::shop::{Kept, Plan, Shop};
 
 /// A shop's checkout, to try and to copy from
 #[derive(clap::Parser)]
@@ -38,17 +39,23 @@ struct Args {
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
     /// The gateway; without it a simulated one runs inside
-    #[arg(long, value_name = "URL", requires = "data")]
+    #[arg(long, value_name = "URL", requires = "kept")]
     gateway: Option<String>,
     /// The folder of journal and books; without it they are gone at the end, as the simulated gateway is
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", group = "kept")]
     data: Option<PathBuf>,
+    /// A PostgreSQL database for both instead, which replicas of this server may share
+    #[arg(long, value_name = "URL", group = "kept")]
+    database: Option<String>,
     /// What the product costs
     #[arg(long, value_name = "WON", default_value = "47000")]
     price: u64,
     /// By how much all waiting is shorter than with a real gateway [default: 10 with the simulated one inside, else 1]
     #[arg(long, value_name = "N")]
     hurry: Option<u64>,
+    /// How many rescues may be in flight at once; of several replicas, each one's share
+    #[arg(long, value_name = "N", default_value = "16")]
+    rescues_in_flight: u32,
     /// How long a customer waits at most while a payment is being reversed
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     patience: Duration,
@@ -66,7 +73,8 @@ pub async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let args = Args::parse();
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let policy = policy(args.hurry.unwrap_or(if args.gateway.is_some() { 1 } else { 10 }));
+    let mut policy = policy(args.hurry.unwrap_or(if args.gateway.is_some() { 1 } else { 10 }));
+    policy.rescues_in_flight = args.rescues_in_flight;
     let simulated = match args.gateway {
         Some(_) => None,
         None => Some(Van::start(VanConfig {
@@ -79,20 +87,23 @@ pub async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let temporary = tempfile::tempdir()?;
     let data = args.data.unwrap_or(temporary.path().to_owned());
     std::fs::create_dir_all(&data)?;
+    let kept = args.database.as_deref().map_or(Kept::Folder(&data), Kept::Database);
 
     let listener = TcpListener::bind(args.listen).await?;
     let public_url = args.public_url.unwrap_or(format!("http://{}", listener.local_addr()?));
     let every = Duration::from_millis(policy.answer_timeout.0);
+    // A folder's last process is gone; another replica may be at it just now.
+    let never_began = if args.database.is_some() { Millis(10 * policy.lease.0) } else { Millis(0) };
     let shop = Shop::open(Plan {
         gateway: &gateway,
-        data: &data,
+        kept,
         public_url: public_url.clone(),
         price: Won(args.price),
         policy,
         patience: args.patience,
     })
     .await?;
-    shop.close_what_never_began().await?;
+    shop.close_what_never_began(never_began).await?;
     let mut schedule = Schedule::default();
     (schedule.every, schedule.jitter, schedule.tell_after) = (every, every / 3, 2 * every);
     shop.start_worker(schedule);

@@ -4,14 +4,16 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use kicc_hyper::{
     Client, Error, Progress,
-    client::{Clock, Keys, Schedule, Settled, Terminal, Told, Worker},
+    client::{AcceptedIn, Begun, Clock, Keys, Schedule, Settled, Terminal, Told, Worker},
     http::{CallLimits, Http, HttpSettings},
-    journal::SqliteJournal,
+    journal::{PostgresJournal, PostgresSettings, SqliteJournal},
 };
 use kicc_proto::{
     easytalk::{self, register::Purchase, window},
     flow::{Policy, table::Stage},
+    journal::AsyncJournal,
     product::Merchant,
+    time::Millis,
     values::{
         Amount, BusinessNumber, CertControlNumber, Environment, OrderNumber, PageUrl, Parts, ReturnUrl,
         TransactionNumber, VanTerminalId, Won,
@@ -44,7 +46,7 @@ pub struct Plan<'a> {
     /// The gateway's address.
     pub gateway: &'a str,
     /// Where journal and books are.
-    pub data: &'a Path,
+    pub kept: Kept<'a>,
     /// Under which browsers reach the shop.
     pub public_url: String,
     /// What the product costs.
@@ -53,6 +55,15 @@ pub struct Plan<'a> {
     pub policy: Policy,
     /// How long a customer is kept waiting while a payment is being reversed.
     pub patience: Duration,
+}
+
+/// Where journal and books are.
+#[derive(Clone, Copy)]
+pub enum Kept<'a> {
+    /// In two files of a folder, of this process alone.
+    Folder(&'a Path),
+    /// In a PostgreSQL database, which replicas of the shop may share.
+    Database(&'a str),
 }
 
 /// Where a sale stands, for the customer.
@@ -69,7 +80,7 @@ pub enum Standing {
 impl Shop {
     /// Opens it.
     pub async fn open(plan: Plan<'_>) -> Result<Arc<Self>, books::Error> {
-        let Plan { gateway, data, public_url, price, mut policy, patience } = plan;
+        let Plan { gateway, kept, public_url, price, mut policy, patience } = plan;
         // From KICC, as all that follows. These are the simulated VAN's.
         let status = easytalk::StatusQuery::new(
             "/appcardpay/v1/tradeStatus.do",
@@ -83,8 +94,16 @@ impl Shop {
             van_terminal_id: VanTerminalId::new("T5102001")?,
         };
         let http = Http::new(HttpSettings::new(gateway))?;
-        let books = Books::open(&data.join("books.db"))?;
-        let journal = Arc::new(SqliteJournal::open(data.join("journal.db")).await?);
+        let (books, journal): (_, Arc<dyn AsyncJournal>) = match kept {
+            Kept::Folder(folder) => (
+                Books::file(&folder.join("books.db"))?,
+                Arc::new(SqliteJournal::open(folder.join("journal.db")).await?),
+            ),
+            Kept::Database(address) => (
+                Books::database(address).await?,
+                Arc::new(PostgresJournal::open_with(address, settings_of_journal(&policy)).await?),
+            ),
+        };
         let accepting = books.clone();
         let client = Client::builder(http.clone(), journal)
             .policy(policy)
@@ -118,9 +137,10 @@ impl Shop {
     }
 
     /// Orders whose process died after the customer's return and before the payment was recorded: nothing was sent for
-    /// them, and nothing will be. To be called before the first customer comes.
-    pub async fn close_what_never_began(&self) -> Result<(), books::Error> {
-        for order in self.books.paying().await? {
+    /// them, and nothing will be. Those of this process, or of another replica, are as old by then: a payment that is
+    /// recorded later all the same is reversed, since the books refuse it.
+    pub async fn close_what_never_began(&self, after: Millis) -> Result<(), books::Error> {
+        for order in self.books.paying(after).await? {
             self.close_if_never_began(&order).await?;
         }
         Ok(())
@@ -198,11 +218,11 @@ impl Shop {
             let amount = Amount::new(order.amount, Parts::default())?;
             let (number, order_number) = (order.number.clone(), order.order_number.clone());
             let payment = easytalk::Order::new(number, order_number, amount, authorisation);
-            let progress = match shop.client.approve(&payment).await {
+            let progress = match shop.approve(&order, &payment).await {
                 Ok(progress) => progress,
                 Err(error) => {
                     shop.close_if_never_began(&order).await?;
-                    return Err(error.into());
+                    return Err(error);
                 }
             };
             if let Progress::Settled(settled) = &progress
@@ -214,6 +234,34 @@ impl Shop {
             Ok(progress)
         });
         paying.await?
+    }
+
+    /// Approves it. In a database, the order is booked and the approval accepted in one transaction, or neither; where it
+    /// is not known whether that was committed, and on every other error, recovery finds out.
+    async fn approve(&self, order: &Order, payment: &easytalk::Order) -> Result<Progress, books::Error> {
+        let Some(pool) = self.books.pool() else { return Ok(self.client.approve(payment).await?) };
+        let undecided = match self.client.begin(payment).await? {
+            Begun::Undecided(undecided) => undecided,
+            Begun::Progress(progress) => return Ok(progress),
+        };
+        books::within(pool, async |database| {
+            let transaction = database.transaction().await?;
+            if !Books::accept_in(&transaction, order, undecided.approval()).await? {
+                transaction.rollback().await?;
+                return Ok(undecided.refuse().await?);
+            }
+            match undecided.accept_in(&transaction).await? {
+                AcceptedIn::Joined(joined) => {
+                    transaction.commit().await?;
+                    Ok(joined.committed().await?)
+                }
+                AcceptedIn::TooLate(progress) => {
+                    transaction.rollback().await?;
+                    Ok(progress)
+                }
+            }
+        })
+        .await
     }
 
     /// What the product costs.
@@ -233,6 +281,23 @@ impl Shop {
             _ => Standing::UnderWay,
         })
     }
+}
+
+/// The settings whose times follow the payments' lease: what a replica that died has left is taken over once that is over,
+/// and a database that hangs is given up in time to do something else under it.
+fn settings_of_journal(policy: &Policy) -> PostgresSettings {
+    let mut settings = PostgresSettings::default();
+    settings.lease = Duration::from_millis(policy.lease.0);
+    for span in [
+        &mut settings.statement_timeout,
+        &mut settings.commit_timeout,
+        &mut settings.connect_timeout,
+        &mut settings.connection_wait,
+    ] {
+        *span = (*span).min(settings.lease / 2);
+    }
+    settings.idle_timeout = settings.idle_timeout.min(settings.lease / 4);
+    settings
 }
 
 /// The end of a payment has reached the shop once its books hold it (R22).

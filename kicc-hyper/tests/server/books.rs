@@ -10,7 +10,7 @@ use std::{
 };
 
 use kicc_proto::flow::{Charged as Told, Outcome, Verdict};
-use kicc_testkit::van::{BookEntry, Charged, Disagreement, Entry, Kind, Ledger, Seen};
+use kicc_testkit::van::{BookEntry, Charged, Disagreement, Entry, Kind, Ledger, Seen, Van};
 use serde_json::Value;
 
 use crate::{
@@ -22,19 +22,39 @@ use crate::{
 static PYTHON: LazyLock<Result<(), String>> =
     LazyLock::new(|| has("python3").inspect_err(|why| eprintln!("the second script is not asked: {why}")));
 
-/// Fails unless for these numbers, of which the server answered this:
+/// Fails unless for these numbers, of which the server answered this, all books [say the same](say_the_same), and the
+/// second script finds so, too.
+#[track_caller]
+pub fn agree(shop: &Shop, numbers: &[String], answers: &[Value]) {
+    let (ledger, rows) = (settled_ledger(&shop.van), shop.rows());
+    say_the_same(&ledger, &rows, &shop.books(), numbers, answers);
+    compare(&ledger, &rows, &format!("{}/ledger", shop.van.base_url()), &shop.path("journal.db"));
+}
+
+/// Fails unless for these numbers, of which this was answered:
 ///
 /// * nothing was sent against the protocol, and no number's approval twice (R4);
 /// * a number without a record was never sent (R1);
 /// * every record has ended and was told (R22), and every answer said the same;
 /// * the journal, the shop's own books and the VAN's ledger say the same.
+///
+/// Returns how many of them are for a person.
 #[track_caller]
-pub fn agree(shop: &Shop, numbers: &[String], answers: &[Value]) {
-    let ledger = settled_ledger(shop);
-    let (rows, books) = (shop.rows(), shop.books());
+pub fn say_the_same(
+    ledger: &Ledger,
+    rows: &BTreeMap<String, JournalRow>,
+    books: &BTreeMap<String, String>,
+    numbers: &[String],
+    answers: &[Value],
+) -> usize {
+    let mut told = BTreeMap::<&str, Vec<&Value>>::new();
+    for answer in answers {
+        told.entry(answer["number"].as_str().unwrap_or_default()).or_default().push(answer);
+    }
     for number in numbers {
         let Some(row) = rows.get(number) else {
-            assert_eq!(ledger.approvals(number), 0, "{number}: sent without a record");
+            let sent = ledger.entry(number).map_or(0, |entry| entry.approvals);
+            assert_eq!(sent, 0, "{number}: sent without a record");
             // Written down by the shop at most, before the journal had it.
             assert_ne!(
                 books.get(number).map(String::as_str),
@@ -52,19 +72,33 @@ pub fn agree(shop: &Shop, numbers: &[String], answers: &[Value]) {
             reversed => reversed,
         };
         assert_eq!(books[number], expected, "{number}: the shop's books");
-        for answer in answers.iter().filter(|answer| answer["number"] == number.as_str()) {
+        for answer in told.get(number.as_str()).into_iter().flatten() {
             if let Some(told) = answer["outcome"].as_str() {
                 assert_eq!(told, outcome.name(), "{number}: answered otherwise: {answer}");
                 assert_eq!(answer["charged"], outcome.charged().as_str(), "{answer}");
             }
         }
     }
-    compare(&ledger, &rows, &format!("{}/ledger", shop.van.base_url()), &shop.path("journal.db"));
+    disagreements(ledger, rows)
 }
 
 /// Compares the journal with the ledger, and asks the second script, too, where it can run.
 #[track_caller]
 pub fn compare(ledger: &Ledger, rows: &BTreeMap<String, JournalRow>, ledger_url: &str, journal: &Path) {
+    let for_a_person = disagreements(ledger, rows);
+    if PYTHON.is_ok() || no_skip() {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../kicc-ureq/tests/reconcile.py");
+        let second = Command::new("python3").arg(script).arg(ledger_url).arg(journal).output().unwrap();
+        let text = String::from_utf8_lossy(&second.stdout).into_owned();
+        assert!(second.status.success(), "{text}{}", String::from_utf8_lossy(&second.stderr));
+        let sums = format!("0 lost, 0 doubled, 0 wrong, {for_a_person} for a person\n");
+        assert!(text.ends_with(&sums), "{text}");
+    }
+}
+
+/// Fails unless journal and ledger agree; how many are for a person.
+#[track_caller]
+fn disagreements(ledger: &Ledger, rows: &BTreeMap<String, JournalRow>) -> usize {
     assert_eq!(ledger.violations, Vec::<String>::new());
     for entry in &ledger.entries {
         assert!(entry.approvals <= 1, "{}: {} approvals", entry.number, entry.approvals);
@@ -84,14 +118,7 @@ pub fn compare(ledger: &Ledger, rows: &BTreeMap<String, JournalRow>, ledger_url:
     let disagreements = sales.disagreements(book);
     let differ = |what: &Disagreement| !matches!(what, Disagreement::ForAPerson { .. });
     assert!(!disagreements.iter().any(differ), "{disagreements:#?}");
-    if PYTHON.is_ok() || no_skip() {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../kicc-ureq/tests/reconcile.py");
-        let second = Command::new("python3").arg(script).arg(ledger_url).arg(journal).output().unwrap();
-        let text = String::from_utf8_lossy(&second.stdout).into_owned();
-        assert!(second.status.success(), "{text}{}", String::from_utf8_lossy(&second.stderr));
-        let sums = format!("0 lost, 0 doubled, 0 wrong, {} for a person\n", disagreements.len());
-        assert!(text.ends_with(&sums), "{text}");
-    }
+    disagreements.len()
 }
 
 /// How a row's approval ended.
@@ -104,10 +131,10 @@ pub fn outcome(row: &JournalRow) -> Outcome {
 }
 
 /// The ledger, once everything that is to be booked late was, or was not.
-fn settled_ledger(shop: &Shop) -> Ledger {
+pub fn settled_ledger(van: &Van) -> Ledger {
     let until = Instant::now() + Duration::from_secs(10);
     loop {
-        let ledger = shop.van.ledger();
+        let ledger = van.ledger();
         let pending = |entry: &&Entry| {
             let came_late = |seen: &Seen| seen.kind == Kind::Approval && seen.body.is_none();
             entry.plan.starts_with("late_") && entry.approvals > 0 && !entry.requests.iter().any(came_late)

@@ -15,23 +15,32 @@ pub struct Answer {
     pub body: String,
 }
 
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 pub fn get(url: &str) -> io::Result<Answer> {
-    exchange(&head("GET", url, "accept: */*", 0), url, b"")
+    exchange(&head("GET", url, "accept: */*", 0), url, b"", PATIENCE)
 }
 
 /// With another header.
 pub fn get_with(url: &str, header: &str) -> io::Result<Answer> {
-    exchange(&head("GET", url, header, 0), url, b"")
+    exchange(&head("GET", url, header, 0), url, b"", PATIENCE)
 }
 
 pub fn post_json(url: &str, body: &serde_json::Value) -> io::Result<Answer> {
+    post_json_within(url, body, PATIENCE)
+}
+
+/// Waits no longer for the answer.
+pub fn post_json_within(url: &str, body: &serde_json::Value, patience: Duration) -> io::Result<Answer> {
     let body = body.to_string();
-    exchange(&head("POST", url, "content-type: application/json", body.len()), url, body.as_bytes())
+    let head = head("POST", url, "content-type: application/json", body.len());
+    exchange(&head, url, body.as_bytes(), patience)
 }
 
 pub fn post_form(url: &str, fields: &[(String, String)]) -> io::Result<Answer> {
     let body = form(fields);
-    exchange(&form_head(url, &body), url, body.as_bytes())
+    exchange(&form_head(url, &body), url, body.as_bytes(), PATIENCE)
 }
 
 /// Posts it, and goes away without waiting for the answer.
@@ -66,14 +75,15 @@ fn head(method: &str, url: &str, header: &str, length: usize) -> String {
 
 fn send(head: &str, url: &str, body: &[u8]) -> io::Result<TcpStream> {
     let mut stream = TcpStream::connect(parts(url).0)?;
-    stream.set_read_timeout(Some(Duration::from_secs(60)))?;
     stream.write_all(&[head.as_bytes(), body].concat())?;
     Ok(stream)
 }
 
-fn exchange(head: &str, url: &str, body: &[u8]) -> io::Result<Answer> {
+fn exchange(head: &str, url: &str, body: &[u8], patience: Duration) -> io::Result<Answer> {
     let mut bytes = Vec::new();
-    send(head, url, body)?.read_to_end(&mut bytes)?;
+    let mut stream = send(head, url, body)?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.read_to_end(&mut bytes)?;
     let text = String::from_utf8_lossy(&bytes);
     let (head, body) = text.split_once("\r\n\r\n").ok_or(io::ErrorKind::UnexpectedEof)?;
     let status = head.get(9..12).and_then(|status| status.parse().ok()).ok_or(io::ErrorKind::InvalidData)?;

@@ -21,12 +21,7 @@ impl Load {
     pub fn start(server: &Server, numbers: &[String]) -> Self {
         let (send, answers) = mpsc::channel();
         for number in numbers {
-            let body = json!({
-                "number": number,
-                "amount": 1000,
-                "order_number": format!("O-{number}"),
-                "cert_control_no": format!("W1000-O-{number}"),
-            });
+            let body = order(number);
             let (url, send) = (format!("{}/api/approvals", server.url), send.clone());
             thread::Builder::new()
                 .stack_size(256 * 1024)
@@ -47,6 +42,16 @@ impl Load {
     }
 }
 
+/// A payment of 1,000 won that its customer has authenticated.
+pub fn order(number: &str) -> Value {
+    json!({
+        "number": number,
+        "amount": 1000,
+        "order_number": format!("O-{number}"),
+        "cert_control_no": format!("W1000-O-{number}"),
+    })
+}
+
 /// A VAN that books late, but inside the quiet period, and lets go of a connection inside it, too, whatever its client
 /// does (R13b).
 pub fn van() -> VanConfig {
@@ -54,24 +59,26 @@ pub fn van() -> VanConfig {
     VanConfig { late: quiet_period / 6, hang: answer_timeout + quiet_period / 6, ..VanConfig::default() }
 }
 
-/// Orders whose faults dwell in each of the stages, beside good ones, in random order.
+/// Faults that dwell in each of the stages.
+pub const PLANS: [&str; 14] = [
+    "hang_before",
+    "hang_after+rescue_hang",
+    "late_after_give_up+rescue_5xx",
+    "late_forgetful",
+    "decline_unlisted+rescue_hang",
+    "cut150",
+    "decline",
+    "drip",
+    "reset_after+cancel_duplicate_before",
+    "duplicate+query_both",
+    "amount_differs+cancel_hang",
+    "amount_missing+cancel_refused",
+    "html_502+query_neither",
+    "redirect_307",
+];
+
+/// Orders with each of the faults, beside good ones, in random order.
 pub fn numbers(good: u32, random: &mut Random) -> Vec<String> {
-    const PLANS: [&str; 14] = [
-        "hang_before",
-        "hang_after+rescue_hang",
-        "late_after_give_up+rescue_5xx",
-        "late_forgetful",
-        "decline_unlisted+rescue_hang",
-        "cut150",
-        "decline",
-        "drip",
-        "reset_after+cancel_duplicate_before",
-        "duplicate+query_both",
-        "amount_differs+cancel_hang",
-        "amount_missing+cancel_refused",
-        "html_502+query_neither",
-        "redirect_307",
-    ];
     let plans = PLANS.iter().zip(1..).map(|(plan, serial)| plan.parse::<Plan>().unwrap().number(serial));
     let mut numbers: Vec<String> = plans.chain((100..100 + good).map(|n| Plan::OK.number(n))).collect();
     random.shuffle(&mut numbers);

@@ -1,11 +1,12 @@
-//! The example server and the client under load, process against process.
+//! The example server and the client under load, process against process; replicas of it on one PostgreSQL.
 //!
 //! `KICC_LONG=1` runs the long form: ten thousand payments at once, ten thousand closed connections, a hundred kills
-//! and a hundred stops. A test that needs what is not there is reported as ignored; with `KICC_NO_SKIP=1` it fails.
+//! and a hundred stops; twenty thousand orders of replicas. A test that needs what is not there is reported as ignored; with `KICC_NO_SKIP=1` it fails.
 
 mod books;
 #[path = "../../examples/checkout/main.rs"]
 mod checkout;
+mod fleet;
 mod flight;
 mod http;
 mod kill;
@@ -33,7 +34,14 @@ fn main() -> ExitCode {
     let mut arguments = libtest_mimic::Arguments::from_args();
     // The processes wait for most of their time; but ten thousand payments at once want the machine for themselves.
     arguments.test_threads.get_or_insert(if trials::long() { 1 } else { 4 });
-    let trials = [windows::trials(), reuse::trials(), kill::trials(), stop::trials(), flight::trials()];
+    let trials = [
+        windows::trials(),
+        reuse::trials(),
+        kill::trials(),
+        stop::trials(),
+        flight::trials(),
+        fleet::trials(),
+    ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
 }
 

@@ -83,11 +83,7 @@ impl Shop {
         let data = self.folder().to_str().unwrap();
         let arguments = ["--listen", "127.0.0.1:0", "--gateway", &gateway, "--data", data, "--hurry", &hurry];
         let process = Process::start("checkout", &[&arguments, more].concat(), &self.path("server.log"));
-        let Some(line) = process.line(Duration::from_secs(60)) else {
-            panic!("the server does not open:\n{}", self.log());
-        };
-        let url = line.split([' ', ',']).find(|word| word.starts_with("http://")).unwrap().to_owned();
-        Server { process, url }
+        Server::opened(process).unwrap_or_else(|| panic!("the server does not open:\n{}", self.log()))
     }
 
     /// What the servers logged.
@@ -120,6 +116,13 @@ impl Shop {
 }
 
 impl Server {
+    /// Waits until it says where it is reached; `None` if it does not.
+    pub fn opened(process: Process) -> Option<Self> {
+        let line = process.line(Duration::from_secs(60))?;
+        let url = line.split([' ', ',']).find(|word| word.starts_with("http://"))?.to_owned();
+        Some(Server { process, url })
+    }
+
     #[track_caller]
     pub fn get(&self, path: &str) -> Answer {
         http::get(&format!("{}{path}", self.url)).unwrap()

@@ -21,7 +21,7 @@ use crate::{
     books,
     checkout::{
         self,
-        shop::{Plan, tell},
+        shop::{Kept, Plan, tell},
     },
     load::{self, Load},
     process::Process,
@@ -99,7 +99,7 @@ fn recover(shop: &Shop, force: Force) -> Report {
         let gateway = shop.van.base_url();
         let other = checkout::shop::Shop::open(Plan {
             gateway: &gateway,
-            data: shop.folder(),
+            kept: Kept::Folder(shop.folder()),
             public_url: String::new(),
             price: Won(1),
             policy: checkout::policy(HURRY),
