@@ -84,6 +84,8 @@ pub struct PostgresJournal {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PostgresSettings {
+    /// The password, where it is not in the address; default: none.
+    pub password: Option<String>,
     /// The authorities for TLS, PEM; default: those of `sslrootcert` in the address, else the public ones.
     pub ca_pem: Option<Vec<u8>>,
     /// Connections at most, three at least: one writes, one lists, the others read single rows; default 6 (our choice).
@@ -131,6 +133,7 @@ pub enum Failover {
 impl Default for PostgresSettings {
     fn default() -> Self {
         PostgresSettings {
+            password: None,
             ca_pem: None,
             connections: 6,
             connect_timeout: Duration::from_secs(5),
@@ -180,7 +183,8 @@ impl PostgresJournal {
     /// there are none, with the default settings.
     ///
     /// TLS is required, and the server verified, unless the address says `sslmode=disable` or does not leave this machine;
-    /// `sslrootcert=/path` names the authority.
+    /// `sslrootcert=/path` names the authority. `kicc_failover=keeps_commits`, `kicc_lease=60` (seconds) and
+    /// `kicc_mark=/path` go before the settings of those names, so that all who share a database can share its address.
     ///
     /// # Errors
     /// When the database cannot be used, or another version made its tables.
