@@ -29,7 +29,7 @@ impl Mixed {
         SqliteJournal::open(self.folder.path().join("journal.db")).unwrap()
     }
 
-    fn driven(&self) -> Driven {
+    fn driven(&self) -> Driven<AsyncSqliteJournal> {
         let handle = self.runtime.handle().clone();
         let journal = AsyncSqliteJournal::open(self.folder.path().join("journal.db"));
         let journal = self.runtime.block_on(journal).unwrap();

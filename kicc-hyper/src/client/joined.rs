@@ -19,7 +19,7 @@ use crate::journal::postgres::update;
 #[must_use]
 pub enum AcceptedIn {
     /// It is accepted if the transaction is committed.
-    Joined(Joined),
+    Joined(Box<Joined>),
     /// Too late: somebody else decided. Nothing was written: roll back.
     TooLate(Progress),
 }
@@ -58,7 +58,7 @@ impl Undecided {
             Expect::Absent => false,
         };
         match written {
-            true => Ok(AcceptedIn::Joined(joined)),
+            true => Ok(AcceptedIn::Joined(Box::new(joined))),
             false => joined.committed().await.map(AcceptedIn::TooLate),
         }
     }

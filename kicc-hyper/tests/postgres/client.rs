@@ -95,7 +95,7 @@ async fn undecided(client: &Client, number: &str) -> Box<Undecided> {
     }
 }
 
-async fn joined(undecided: Box<Undecided>, transaction: &tokio_postgres::Transaction<'_>) -> Joined {
+async fn joined(undecided: Box<Undecided>, transaction: &tokio_postgres::Transaction<'_>) -> Box<Joined> {
     match undecided.accept_in(transaction).await.unwrap() {
         AcceptedIn::Joined(joined) => joined,
         AcceptedIn::TooLate(progress) => panic!("too late: {progress:?}"),

@@ -3,8 +3,8 @@
 use alloc::{boxed::Box, vec::Vec};
 
 use super::{
-    Admission, AsyncJournal, BoxFuture, Claim, Claimed, Expect, Journal, Key, Listing, ReadError, Row, Unreadable,
-    WriteError, Written,
+    Admission, AsyncJournal, BoxFuture, Claim, Claimed, Expect, Journal, Key, Listing, ReadError, Row,
+    Unreadable, WriteError, Written,
 };
 use crate::time::UnixMillis;
 
@@ -28,10 +28,7 @@ type BlockOn = dyn for<'a> Fn(BoxFuture<'a, ()>) + Send + Sync;
 
 impl<J: AsyncJournal> Driven<J> {
     /// A journal, and what drives a future to its end; several threads call it at once.
-    pub fn new(
-        journal: J,
-        block_on: impl for<'a> Fn(BoxFuture<'a, ()>) + Send + Sync + 'static,
-    ) -> Self {
+    pub fn new(journal: J, block_on: impl for<'a> Fn(BoxFuture<'a, ()>) + Send + Sync + 'static) -> Self {
         Driven { journal, block_on: Box::new(block_on) }
     }
 
@@ -48,7 +45,8 @@ impl<J: AsyncJournal> Driven<J> {
     }
 
     fn write_call<T: Send>(&self, call: BoxFuture<'_, Result<T, WriteError>>) -> Result<T, WriteError> {
-        self.drive(call).unwrap_or_else(|| Err(WriteError::NotKnown("the write was not driven to its end".into())))
+        self.drive(call)
+            .unwrap_or_else(|| Err(WriteError::NotKnown("the write was not driven to its end".into())))
     }
 
     fn read_call<T: Send>(&self, call: BoxFuture<'_, Result<T, ReadError>>) -> Result<T, ReadError> {

@@ -8,6 +8,7 @@
 //! ([`WriteError::NotKnown`]); to mistake the third for the second loses a payment (R2, R18).
 
 mod async_journal;
+mod driven;
 pub mod record;
 pub mod restore;
 pub mod sql;
@@ -19,6 +20,7 @@ use zeroize::Zeroize as _;
 
 pub use self::{
     async_journal::{AsyncJournal, BoxFuture},
+    driven::Driven,
     restore::Admission,
 };
 pub use crate::product::Product;

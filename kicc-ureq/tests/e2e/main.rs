@@ -14,6 +14,7 @@ mod kill;
 mod link;
 mod message;
 mod midnight;
+mod postgres;
 mod process;
 mod random;
 mod reconcile;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         stop::trials(),
         midnight::trials(),
         link::trials(),
+        postgres::trials(),
     ];
     libtest_mimic::run(&arguments, trials.into_iter().flatten().collect()).exit_code()
 }

@@ -76,6 +76,8 @@ pub struct Shop {
     pub van: Arc<Van>,
     pub product: Product,
     folder: Arc<TempDir>,
+    /// The journal's, where it is no file of the folder.
+    database: Option<String>,
     /// How far the command's clock is ahead.
     ahead: Duration,
 }
@@ -113,7 +115,7 @@ impl Shop {
     /// With another base URL than the VAN's.
     pub fn at(product: Product, van: Van, base_url: &str, times: Times) -> Self {
         let folder = Arc::new(tempfile::tempdir().unwrap());
-        let shop = Shop { van: Arc::new(van), product, folder, ahead: Duration::ZERO };
+        let shop = Shop { van: Arc::new(van), product, folder, database: None, ahead: Duration::ZERO };
         for product in PRODUCTS {
             fs::create_dir_all(shop.path("books").join(name(product))).unwrap();
         }
@@ -126,6 +128,11 @@ impl Shop {
     /// The same shop with another product.
     pub fn with(&self, product: Product) -> Self {
         Shop { product, ..self.clone() }
+    }
+
+    /// The same shop with its journal in the database at an address.
+    pub fn in_database(&self, address: String) -> Self {
+        Shop { database: Some(address), ..self.clone() }
     }
 
     /// The same shop so much later by all clocks but the machine's own.
@@ -159,7 +166,7 @@ impl Shop {
     }
 
     pub fn journal(&self) -> PathBuf {
-        self.path("journal.db")
+        self.database.as_ref().map_or_else(|| self.path("journal.db"), PathBuf::from)
     }
 
     /// Writes an orders file, each of 1,000 won.
@@ -232,7 +239,7 @@ impl Shop {
     }
 
     /// `kicc` with this shop's configuration, journal and clock.
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kicc"));
         clock::set_ahead(&mut command, self.ahead);
         command

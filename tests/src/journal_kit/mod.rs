@@ -8,7 +8,6 @@
 //!
 //! What only a process can show (a power cut, `kill -9`) and how a journal fails is outside the kit.
 
-mod driven;
 mod ends;
 mod leases;
 mod rows;
@@ -18,7 +17,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use kicc_proto::{journal::Journal, time::UnixMillis};
 
-pub use driven::Driven;
+pub use kicc_proto::journal::Driven;
 
 /// A fresh journal, and what the contract does not say of it.
 pub trait Store: Sync {

@@ -12,7 +12,7 @@ use tokio_postgres::{
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{OpenError, PostgresSettings, statement::error_text};
+use super::{Failover, OpenError, PostgresSettings, statement::error_text};
 use crate::http::rustls::client_config;
 
 /// The connections of one journal, by what they are for: none keeps another waiting.
@@ -27,7 +27,10 @@ pub(super) struct Pools {
 
 impl Pools {
     pub fn new(address: &str, settings: &PostgresSettings) -> Result<Self, OpenError> {
-        let Address { mut config, ca } = Address::parse(address)?;
+        let Address { mut config, ca, .. } = Address::parse(address)?;
+        if let Some(password) = &settings.password {
+            config.password(password);
+        }
         let ca = match (&settings.ca_pem, ca) {
             (Some(pem), _) => Some(pem.clone()),
             (None, Some(path)) => Some(std::fs::read(&path).map_err(|error| {
@@ -105,29 +108,43 @@ pub(super) async fn connection(pool: &Pool) -> Result<Object, Box<str>> {
     })
 }
 
-/// A database's address, `postgres://user@host/database?sslmode=…&sslrootcert=…`.
-struct Address {
+/// A database's address, `postgres://user@host/database?sslmode=…&sslrootcert=…`, and what of the settings it may say too.
+pub(super) struct Address {
     config: Config,
     /// `sslrootcert`.
     ca: Option<String>,
+    /// `kicc_failover`.
+    pub failover: Option<Failover>,
+    /// `kicc_mark`.
+    pub mark: Option<String>,
+    /// `kicc_lease`.
+    pub lease: Option<Duration>,
 }
 
 impl Address {
     /// TLS is required, and the server's name and authority verified, unless `sslmode=disable` says otherwise or the
     /// address does not leave the machine; `prefer` and `allow`, which fall back to plain text, are refused.
-    fn parse(address: &str) -> Result<Self, OpenError> {
+    pub fn parse(address: &str) -> Result<Self, OpenError> {
         let bad = |why: &str| OpenError::Address(why.into());
         if !["postgres://", "postgresql://"].iter().any(|scheme| address.starts_with(scheme)) {
             return Err(bad("it must begin with postgres://"));
         }
         let (base, query) = address.split_once('?').unwrap_or((address, ""));
         let (mut mode, mut ca) = (None, None);
+        let (mut failover, mut mark, mut lease) = (None, None, None);
+        let decoded = |path: &str| percent_decode_str(path).decode_utf8_lossy().into_owned();
         let mut rest = Vec::new();
         for part in query.split('&').filter(|part| !part.is_empty()) {
             match part.split_once('=') {
                 Some(("sslmode", word)) => mode = Some(word),
-                Some(("sslrootcert", path)) => {
-                    ca = Some(percent_decode_str(path).decode_utf8_lossy().into_owned());
+                Some(("sslrootcert", path)) => ca = Some(decoded(path)),
+                Some(("kicc_mark", path)) => mark = Some(decoded(path)),
+                Some(("kicc_failover", "keeps_commits")) => failover = Some(Failover::KeepsCommits),
+                Some(("kicc_failover", "may_lose_commits")) => failover = Some(Failover::MayLoseCommits),
+                Some(("kicc_lease", seconds)) => {
+                    let seconds = seconds.parse().ok().filter(|seconds| (1..=3_600).contains(seconds));
+                    let seconds = seconds.ok_or_else(|| bad("`kicc_lease` must be 1 to 3600 seconds"))?;
+                    lease = Some(Duration::from_secs(seconds));
                 }
                 _ => rest.push(part),
             }
@@ -145,7 +162,7 @@ impl Address {
             None => SslMode::Require,
         };
         config.ssl_mode(mode);
-        Ok(Address { config, ca })
+        Ok(Address { config, ca, failover, mark, lease })
     }
 }
 
@@ -188,6 +205,18 @@ mod tests {
     fn r23_an_address_that_is_not_understood_is_not_shown() {
         let error = mode("postgres://app:s3cr3t@db.example/shop?s3cr3t=1").unwrap_err();
         assert!(!error.contains("s3cr3t"), "{error}");
+    }
+
+    #[test]
+    fn what_all_who_share_a_database_must_agree_on_may_stand_in_its_address() {
+        let address =
+            "postgres://app@db/shop?kicc_failover=keeps_commits&kicc_mark=/var/a%20mark&kicc_lease=9";
+        let Address { failover, mark, lease, .. } = Address::parse(address).unwrap();
+        assert_eq!((failover, mark.as_deref()), (Some(Failover::KeepsCommits), Some("/var/a mark")));
+        assert_eq!(lease, Some(Duration::from_secs(9)));
+        for wrong in ["kicc_failover=maybe", "kicc_lease=0", "kicc_lease=1m"] {
+            assert!(Address::parse(&format!("postgres://app@db/shop?{wrong}")).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -84,6 +84,8 @@ pub struct PostgresJournal {
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct PostgresSettings {
+    /// The password, where it is not in the address; default: none.
+    pub password: Option<String>,
     /// The authorities for TLS, PEM; default: those of `sslrootcert` in the address, else the public ones.
     pub ca_pem: Option<Vec<u8>>,
     /// Connections at most, three at least: one writes, one lists, the others read single rows; default 6 (our choice).
@@ -131,6 +133,7 @@ pub enum Failover {
 impl Default for PostgresSettings {
     fn default() -> Self {
         PostgresSettings {
+            password: None,
             ca_pem: None,
             connections: 6,
             connect_timeout: Duration::from_secs(5),
@@ -180,7 +183,8 @@ impl PostgresJournal {
     /// there are none, with the default settings.
     ///
     /// TLS is required, and the server verified, unless the address says `sslmode=disable` or does not leave this machine;
-    /// `sslrootcert=/path` names the authority.
+    /// `sslrootcert=/path` names the authority. `kicc_failover=keeps_commits`, `kicc_lease=60` (seconds) and
+    /// `kicc_mark=/path` go before the settings of those names, so that all who share a database can share its address.
     ///
     /// # Errors
     /// When the database cannot be used, or another version made its tables.
@@ -249,6 +253,24 @@ impl PostgresJournal {
     /// As [`AsyncJournal::write`]; then all of the call is undone, or not known.
     pub async fn prune(&self, before: UnixMillis, limit: u32) -> Result<u32, WriteError> {
         self.queue.write(Of::UnderWay, 0, move |work| Box::pin(work.prune(before, limit))).await
+    }
+
+    /// What is unreadable among the records that were made at `from` or later, and before `until`: closed ones too, which
+    /// [`AsyncJournal::unreadable`] leaves out (R21).
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn unreadable_made(
+        &self,
+        from: UnixMillis,
+        until: UnixMillis,
+    ) -> Result<Vec<Unreadable>, ReadError> {
+        self.check(sql::CHECK_MADE, vec![from.0.into(), until.0.into()]).await
+    }
+
+    async fn check(&self, statement: &str, values: Vec<Value<'_>>) -> Result<Vec<Unreadable>, ReadError> {
+        let rows = self.raw(&self.shared.pools.lists, statement, values).await?;
+        Ok(rows.iter().filter_map(|row| statement::row(row).err()).collect())
     }
 
     /// The first row of a statement that finds one at most.
@@ -413,10 +435,7 @@ impl AsyncJournal for PostgresJournal {
     }
 
     fn unreadable(&self) -> BoxFuture<'_, Result<Vec<Unreadable>, ReadError>> {
-        Box::pin(async {
-            let rows = self.raw(&self.shared.pools.lists, sql::CHECK, Vec::new()).await?;
-            Ok(rows.iter().filter_map(|row| statement::row(row).err()).collect())
-        })
+        Box::pin(self.check(sql::CHECK, Vec::new()))
     }
 
     fn admission(&self) -> BoxFuture<'_, Result<Admission, ReadError>> {

@@ -13,10 +13,10 @@ use tokio_postgres::Error;
 
 use super::{
     PostgresSettings, Shared,
-    connect::{Pools, connection},
+    connect::{Address, Pools, connection},
     group::Group,
     holder,
-    mark::Follower,
+    mark::{Follower, MarkFile},
     millis,
     queue::Tally,
     statement::{error_text, execute, query},
@@ -80,8 +80,16 @@ const LOCK: &str = "SELECT pg_advisory_xact_lock(1801020259)";
 
 pub(super) async fn open(
     address: &str,
-    settings: PostgresSettings,
+    mut settings: PostgresSettings,
 ) -> Result<(Arc<Shared>, Opened), OpenError> {
+    let said = Address::parse(address)?;
+    settings.failover = said.failover.unwrap_or(settings.failover);
+    settings.lease = said.lease.unwrap_or(settings.lease);
+    if let Some(path) = said.mark {
+        let file = spawn_blocking(move || MarkFile::open(path)).await;
+        let file = file.map_err(std::io::Error::other).and_then(|file| file).map_err(OpenError::Mark)?;
+        settings.mark = Some(Arc::new(file));
+    }
     let pools = Pools::new(address, &settings)?;
     // Before the sequence, which is never behind it in a database that has lost nothing.
     let mark = match settings.mark.clone() {

@@ -14,13 +14,14 @@ use kicc_ureq::{
     Client,
     client::{Keys, Signing, Terminal},
     http::Http,
-    journal::{Opened, SqliteJournal},
+    journal::Opened,
 };
 
 use crate::{
     accept::AcceptCommand,
     config::{Config, ConfigError},
     exit::Fail,
+    store::{Place, Store},
 };
 
 /// The files that most commands work with.
@@ -29,7 +30,7 @@ pub struct Files {
     /// The configuration, a TOML file
     #[arg(long, value_name = "FILE")]
     pub config: PathBuf,
-    /// The journal
+    /// The journal: a file, or a database (postgres://user@host/name)
     #[arg(long, value_name = "FILE")]
     pub journal: PathBuf,
     /// The product, instead of the configuration's own; where a command is about both, this one alone
@@ -56,7 +57,7 @@ impl Files {
 pub fn client(
     config: &Config,
     products: &[Product],
-    journal: Arc<SqliteJournal>,
+    journal: Arc<dyn Store>,
     on_approved: Option<String>,
 ) -> Result<Client, Fail> {
     let accept = match (on_approved, &config.accept) {
@@ -85,14 +86,14 @@ pub fn client(
 }
 
 /// A client that only looks, or takes a person's word: it needs no secret.
-pub fn onlooker(config: &Config, products: &[Product], journal: Arc<SqliteJournal>) -> Result<Client, Fail> {
+pub fn onlooker(config: &Config, products: &[Product], journal: Arc<dyn Store>) -> Result<Client, Fail> {
     build(config, products, journal, |product| no_keys(config, product), config.accept.clone())
 }
 
 fn build(
     config: &Config,
     products: &[Product],
-    journal: Arc<SqliteJournal>,
+    journal: Arc<dyn Store>,
     keys: impl Fn(Product) -> Result<Keys, ConfigError>,
     accept: Option<AcceptCommand>,
 ) -> Result<Client, Fail> {
@@ -131,40 +132,39 @@ impl Sign for NoKey {
 }
 
 /// Opens the journal, makes it if there is none, and says on standard error what was found.
-pub fn open_journal(path: &Path) -> Result<Arc<SqliteJournal>, Fail> {
-    let journal = SqliteJournal::open(path).map_err(Fail::io)?;
-    warn_of_restore(path, journal.opened());
-    Ok(Arc::new(journal))
+pub fn open_journal(path: &Path) -> Result<Arc<dyn Store>, Fail> {
+    let place = Place::of(path);
+    let journal = place.open()?;
+    warn_of_restore(place, journal.opened());
+    Ok(journal)
 }
 
 /// Says on standard error what was found at opening (R24).
-pub fn warn_of_restore(path: &Path, opened: Opened) {
+pub fn warn_of_restore(place: Place<'_>, opened: Opened) {
     if opened.restored {
         eprintln!(
-            "kicc: warning: {} is behind its mark: it was restored from a backup. The accept step is asked before anything \
-             is sent, and new numbers are refused until `kicc journal restored --prefix P` (R24).",
-            path.display()
+            "kicc: warning: {place} is behind its mark: it was restored from a backup. The accept step is asked before anything \
+             is sent, and new numbers are refused until `kicc journal restored --prefix P` (R24)."
         );
     }
     if opened.mark_missing {
         eprintln!(
-            "kicc: warning: {} had no mark beside it, so nobody can know whether it was restored from a backup. If it was, \
-             say `kicc journal restored --prefix P` now (R24).",
-            path.display()
+            "kicc: warning: {place} had no mark beside it, so nobody can know whether it was restored from a backup. If it was, \
+             say `kicc journal restored --prefix P` now (R24)."
         );
     }
 }
 
 /// Opens a journal that must be there already.
-pub fn existing_journal(path: &Path) -> Result<Arc<SqliteJournal>, Fail> {
-    if !path.exists() {
+pub fn existing_journal(path: &Path) -> Result<Arc<dyn Store>, Fail> {
+    if matches!(Place::of(path), Place::File(path) if !path.exists()) {
         return Err(Fail::input(format!("there is no journal at {}", path.display())));
     }
     open_journal(path)
 }
 
 /// Says on standard error if the journal's mark could not follow (R24).
-pub fn warn_of_mark(journal: &SqliteJournal) {
+pub fn warn_of_mark(journal: &dyn Store) {
     if let Some(trouble) = journal.mark_trouble() {
         eprintln!(
             "kicc: warning: the journal's mark is behind: {trouble}; a restore of its last writes would go unseen"

@@ -51,7 +51,7 @@ pub enum Command {
 
 #[derive(Debug, clap::Args)]
 pub struct ListArgs {
-    /// The journal
+    /// The journal: a file, or a database (postgres://user@host/name)
     #[arg(long, value_name = "FILE")]
     journal: PathBuf,
     /// Open records only
@@ -73,7 +73,7 @@ pub struct ListArgs {
 
 #[derive(Debug, clap::Args)]
 pub struct ShowArgs {
-    /// The journal
+    /// The journal: a file, or a database (postgres://user@host/name)
     #[arg(long, value_name = "FILE")]
     journal: PathBuf,
     /// The number of an approval or of a refund
@@ -107,7 +107,7 @@ enum YesNo {
 
 #[derive(Debug, clap::Args)]
 pub struct PruneArgs {
-    /// The journal
+    /// The journal: a file, or a database (postgres://user@host/name)
     #[arg(long, value_name = "FILE")]
     journal: PathBuf,
     /// How old, such as 90d
@@ -120,7 +120,7 @@ pub struct PruneArgs {
 
 #[derive(Debug, clap::Args)]
 pub struct RestoredArgs {
-    /// The journal
+    /// The journal: a file, or a database (postgres://user@host/name)
     #[arg(long, value_name = "FILE")]
     journal: PathBuf,
     /// What new numbers begin with from now on; no number ever began so

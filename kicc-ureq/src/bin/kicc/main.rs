@@ -19,6 +19,7 @@ mod result;
 mod sandbox;
 mod signals;
 mod status;
+mod store;
 mod storm;
 mod timeline;
 mod times;

@@ -116,7 +116,7 @@ pub fn run(args: &Args) -> Result<Exit, Fail> {
             client.stop();
         }
     });
-    client::warn_of_mark(&journal);
+    client::warn_of_mark(&*journal);
     Ok(printer.finish())
 }
 

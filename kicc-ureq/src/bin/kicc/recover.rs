@@ -62,7 +62,7 @@ pub fn run(args: &Args) -> Result<Exit, Fail> {
         Some(number) => retry(&client, number, args.output, codes)?,
         None => all(&client, args, codes)?,
     };
-    client::warn_of_mark(&journal);
+    client::warn_of_mark(&*journal);
     Ok(exit)
 }
 

@@ -56,7 +56,7 @@ pub fn run(args: &Args) -> Result<Exit, Fail> {
         Progress::Settled(settled) => printer::told(settled),
         Progress::Open(_) => eprintln!("kicc: left open; `kicc recover` goes on with it"),
     }
-    client::warn_of_mark(&journal);
+    client::warn_of_mark(&*journal);
     Ok(result::exit(&progress))
 }
 

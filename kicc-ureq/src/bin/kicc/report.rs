@@ -8,7 +8,7 @@ use std::{
 
 use kicc_proto::{
     flow::Verdict,
-    journal::{Journal as _, Kind, Listing, Row, record::Record},
+    journal::{Kind, Listing, Row, record::Record},
     values::{KstDate, Won},
 };
 use serde::Serialize;
@@ -23,7 +23,7 @@ use crate::{
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The journal
+    /// The journal: a file, or a database (postgres://user@host/name)
     #[arg(long, value_name = "FILE")]
     journal: PathBuf,
     /// The day in Korea on which orders and refunds were made

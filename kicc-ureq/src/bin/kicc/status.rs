@@ -2,7 +2,7 @@
 
 use std::{io, io::Write as _, sync::Arc};
 
-use kicc_proto::{journal::Journal as _, values::TransactionNumber};
+use kicc_proto::values::TransactionNumber;
 
 use crate::{
     client::{self, Files},

@@ -1,12 +1,13 @@
 //! `kicc journal export` and `import`: a journal to another place, whole, or a copy of it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use kicc_ureq::journal::{self, Exported, Imported, Purpose, TransferError};
 
 use crate::{
     client,
     exit::{Exit, Fail},
+    store::Place,
 };
 
 /// The file holds what the journal holds, token keys among it: mode 0600. A move closes the journal for good, and is
@@ -37,9 +38,10 @@ pub struct ImportArgs {
 
 /// Runs `kicc journal export`.
 pub fn export(args: &ExportArgs) -> Result<Exit, Fail> {
+    only_files(&args.journal)?;
     let purpose = if args.copy { Purpose::Copy } else { Purpose::Move };
     let Exported { rows, opened } = journal::export(&args.journal, &args.to, purpose).map_err(fail)?;
-    client::warn_of_restore(&args.journal, opened);
+    client::warn_of_restore(Place::of(&args.journal), opened);
     let (what, to) = (counts(rows), args.to.display());
     match purpose {
         Purpose::Move => println!("moved {what} to {to}; {} is closed for good", args.journal.display()),
@@ -50,6 +52,7 @@ pub fn export(args: &ExportArgs) -> Result<Exit, Fail> {
 
 /// Runs `kicc journal import`.
 pub fn import(args: &ImportArgs) -> Result<Exit, Fail> {
+    only_files(&args.journal)?;
     let Imported { purpose, rows, removed } = journal::import(&args.from, &args.journal).map_err(fail)?;
     println!("imported {} into {}", counts(rows), args.journal.display());
     if purpose == Purpose::Copy {
@@ -67,6 +70,15 @@ pub fn import(args: &ImportArgs) -> Result<Exit, Fail> {
         );
     }
     Ok(Exit::DONE)
+}
+
+fn only_files(journal: &Path) -> Result<(), Fail> {
+    match Place::of(journal) {
+        Place::File(_) => Ok(()),
+        Place::Database(_) => {
+            Err(Fail::input("only the journal in a file can be moved, not one in a database"))
+        }
+    }
 }
 
 fn counts([_, attempts, used]: [u64; 3]) -> String {
