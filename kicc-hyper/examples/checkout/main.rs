@@ -92,8 +92,8 @@ pub async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let listener = TcpListener::bind(args.listen).await?;
     let public_url = args.public_url.unwrap_or(format!("http://{}", listener.local_addr()?));
     let every = Duration::from_millis(policy.answer_timeout.0);
-    // A folder's last process is gone; another replica may be at it just now.
-    let never_began = if args.database.is_some() { Millis(10 * policy.lease.0) } else { Millis(0) };
+    // The last process of a folder is gone; another replica may be at it just now.
+    let never_began = Millis(if args.database.is_some() { 10 * policy.lease.0 } else { 0 });
     let shop = Shop::open(Plan {
         gateway: &gateway,
         kept,
@@ -104,6 +104,17 @@ pub async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     })
     .await?;
     shop.close_what_never_began(never_began).await?;
+    if never_began > Millis(0) {
+        let shop = shop.clone();
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(Duration::from_millis(never_began.0)).await;
+                if let Err(error) = shop.close_what_never_began(never_began).await {
+                    tracing::warn!(%error, "orders that never began were not looked for");
+                }
+            }
+        });
+    }
     let mut schedule = Schedule::default();
     (schedule.every, schedule.jitter, schedule.tell_after) = (every, every / 3, 2 * every);
     shop.start_worker(schedule);

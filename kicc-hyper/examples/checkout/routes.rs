@@ -12,8 +12,12 @@ use axum::{
 };
 use kicc_hyper::{Progress, client::Clock};
 use kicc_proto::{
+    flow::Outcome,
     values::{CertControlNumber, Invalid, OrderNumber, TransactionNumber, Won},
-    wire::post::{POST_MAX, Post},
+    wire::{
+        NotSent,
+        post::{POST_MAX, Post},
+    },
 };
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -157,6 +161,11 @@ async fn approve(Shared(shop): Shared<Arc<Shop>>, Json(asked): Json<Authenticate
     };
     match paid {
         Ok(Progress::Settled(end)) => match end.outcome() {
+            // This call has recorded and sent nothing; another replica, asked before, may have done both.
+            Some(Outcome::NeverSent(NotSent::NotRecorded)) => {
+                let error = "the payment was not recorded; ask again under the same number";
+                answer(StatusCode::SERVICE_UNAVAILABLE, json!({ "error": error, "safe_to_retry": false }))
+            }
             Some(outcome) => {
                 let (charged, safe) = (outcome.charged().as_str(), outcome.safe_to_retry());
                 let outcome = outcome.name();

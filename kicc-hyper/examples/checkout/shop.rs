@@ -137,8 +137,8 @@ impl Shop {
     }
 
     /// Orders whose process died after the customer's return and before the payment was recorded: nothing was sent for
-    /// them, and nothing will be. Those of this process, or of another replica, are as old by then: a payment that is
-    /// recorded later all the same is reversed, since the books refuse it.
+    /// them, and nothing will be. They count as such after so long: at once where no other process is, and before the
+    /// first customer comes. One that is recorded later all the same is reversed, since the books refuse it.
     pub async fn close_what_never_began(&self, after: Millis) -> Result<(), books::Error> {
         for order in self.books.paying(after).await? {
             self.close_if_never_began(&order).await?;

@@ -70,11 +70,17 @@ pub fn run(programs: Programs) {
     fleet.wait_until_settled(Duration::from_secs(if long() { 600 } else { 90 }));
     let settled = began.elapsed() - bought;
     let for_a_person = fleet.agree(&numbers, &answers);
-    let mut said = BTreeMap::<&str, usize>::new();
+    let (mut said, mut errors) = (BTreeMap::<&str, usize>::new(), BTreeMap::<&str, usize>::new());
     for answer in &answers {
-        let what = answer["outcome"].as_str().or(answer["open"].as_str()).unwrap_or("no outcome");
-        *said.entry(what).or_default() += 1;
+        match answer["error"].as_str() {
+            Some(error) => *errors.entry(error).or_default() += 1,
+            None => {
+                let what = answer["outcome"].as_str().or(answer["open"].as_str()).unwrap_or_default();
+                *said.entry(what).or_default() += 1;
+            }
+        }
     }
+    eprintln!("not answered, since: {errors:#?}");
     println!(
         "three replicas: {} orders in {:.0} s under {blows} blows, all ended {:.1} s later: 0 lost, 0 doubled, \
          {for_a_person} for a person; answered: {said:?}",
