@@ -127,10 +127,12 @@ pub async fn within<T>(
 
 /// As the database's library wants them.
 pub fn parameters(values: &[Value]) -> Vec<&(dyn ToSql + Sync)> {
-    let parameter = |value| match value {
-        &Value::Text(ref text) => text as &(dyn ToSql + Sync),
-        Value::Number(number) => number,
-    };
+    fn parameter(value: &Value) -> &(dyn ToSql + Sync) {
+        match value {
+            Value::Text(text) => text,
+            Value::Number(number) => number,
+        }
+    }
     values.iter().map(parameter).collect()
 }
 
