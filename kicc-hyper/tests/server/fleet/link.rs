@@ -61,7 +61,7 @@ async fn gone(mut way: watch::Receiver<Way>) {
 
 async fn accept(listener: TcpListener, socket: PathBuf, way: watch::Receiver<Way>) {
     loop {
-        let Ok((mut client, _)) = listener.accept().await else { return };
+        let Ok((mut client, _)) = listener.accept().await else { continue };
         let (socket, way) = (socket.clone(), way.clone());
         tokio::spawn(async move {
             // While the database is down nobody listens there.

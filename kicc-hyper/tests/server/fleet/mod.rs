@@ -106,9 +106,16 @@ impl Fleet {
         ];
         arguments.extend(["--patience", "0.5"]);
         arguments.extend(self.options.iter().map(String::as_str));
-        let process =
-            Process::start("checkout", &arguments, &self.folder.path().join(format!("{which}.log")));
-        *replica.server() = Some(Server::opened(process).unwrap_or_else(|| panic!("{}", self.log())));
+        let log = self.folder.path().join(format!("{which}.log"));
+        // One that does not find the database is started once more, as whoever runs replicas does.
+        let open = || Server::opened(Process::start("checkout", &arguments, &log));
+        let opened = (0..5).find_map(|_| {
+            open().or_else(|| {
+                thread::sleep(Duration::from_secs(1));
+                None
+            })
+        });
+        *replica.server() = Some(opened.unwrap_or_else(|| panic!("{}", self.log())));
     }
 
     /// SIGKILL.
