@@ -7,8 +7,7 @@
 //! a night overslept, a clock that jumps, a backup restored, a person. In which order two workers move costs nothing,
 //! and neither does when a late commit lands.
 //!
-//! The bound is on departures alone: any two, and one crash beside them (at i'mport any two), at any place and in any
-//! order. Two meet everywhere, and each pair of them in a process that dies before, between or after. From the last one
+//! The bound is on departures alone: any two, and one crash beside them, at any place and in any order. Two meet everywhere, and each pair of them in a process that dies before, between or after. From the last one
 //! on, a measure of messages that may still be sent and of steps to them falls with every act, so that every run ends by
 //! itself.
 //!
@@ -55,17 +54,9 @@ use search::{Counterexample, Order, search, shortest};
 /// What may go wrong, where nothing else is said: any two things, and a crash beside them.
 const BUDGET: Budget = Budget { departures: 2, crashes: 1 };
 
-/// A product's: at i'mport, where more can go wrong at each step, without that crash.
-fn bound(product: Product) -> Budget {
-    match product {
-        Product::Iamport => Budget { crashes: 0, ..BUDGET },
-        Product::Simple | Product::EasyTalk => BUDGET,
-    }
-}
-
 /// `KICC_EXPLORE=3`: any three things; `KICC_EXPLORE=2+1`: any two, and a crash beside them.
-fn budget(product: Product) -> Budget {
-    let Ok(text) = std::env::var("KICC_EXPLORE") else { return bound(product) };
+fn budget() -> Budget {
+    let Ok(text) = std::env::var("KICC_EXPLORE") else { return BUDGET };
     let (departures, crashes) = text.split_once('+').unwrap_or((&text, "0"));
     let count =
         |text: &str| text.parse().expect("KICC_EXPLORE is a number of departures, or departures+crashes");
@@ -73,7 +64,7 @@ fn budget(product: Product) -> Budget {
 }
 
 fn explore(product: Product) {
-    let (began, budget) = (Instant::now(), budget(product));
+    let (began, budget) = (Instant::now(), budget());
     let found = search(&place::places(product), Machine::Real, budget, Order::Onward);
     if let Some(Counterexample { broken, diagram, .. }) = &found.counterexample {
         panic!("{}: {broken}\n{}", product.as_str(), diagram.join("\n"));
@@ -93,7 +84,7 @@ fn explore(product: Product) {
     let Coverage { rows, outcomes, .. } = &found.coverage;
     println!("{}: {} of {} rows: {rows:?}", product.as_str(), rows.len(), Row::ALL.len());
     println!("{}: {} ends: {outcomes:?}", product.as_str(), outcomes.len());
-    if budget >= bound(product) {
+    if budget >= BUDGET {
         let surprises = found.coverage.surprises(place::sample(product));
         assert!(surprises.is_empty(), "missed, or met though it should never be: {surprises:?}");
     }
