@@ -7,9 +7,9 @@
 //! a night overslept, a clock that jumps, a backup restored, a person. In which order two workers move costs nothing,
 //! and neither does when a late commit lands.
 //!
-//! The bound is on departures alone: any two, and one crash beside them, at any place and in any order. Two meet everywhere, and each pair of them in a process that dies before, between or after. From the last one
-//! on, a measure of messages that may still be sent and of steps to them falls with every act, so that every run ends by
-//! itself.
+//! The bound is on departures alone: any two, and one crash beside them, at any place and in any order. Two meet
+//! everywhere, and each pair of them in a process that dies before, between or after. From the last one on, a measure of
+//! messages that may still be sent and of steps to them falls with every act, so that every run ends by itself.
 //!
 //! A state is what decides the future: the records without history and moments, the gateway's books, what is on its
 //! way, and what each worker has in hand; counted where something can go on in more than one way. Two that count as one
