@@ -246,6 +246,13 @@ impl Hand {
             Stop::Wait(wait) => (Open::of_wait(&wait, inner.clock.now()), wait.token()),
             Stop::Done(done) => match Concluded::of(done) {
                 Concluded::Ended(end) => return Stopped::Progress(inner.ended(end)),
+                Concluded::NotRecorded(end) => {
+                    return match inner.journal.find(&self.key).await {
+                        Ok(None) => Stopped::Progress(inner.ended(end)),
+                        Ok(Some(row)) => Stopped::Elsewhere { key: row.key, repeat: true },
+                        Err(error) => Stopped::Refused(error.into()),
+                    };
+                }
                 Concluded::Refused(error) => return Stopped::Refused(error),
                 Concluded::Elsewhere { key, repeat } => return Stopped::Elsewhere { key, repeat },
                 Concluded::NotKnown { open, token } => (*open, token),

@@ -119,6 +119,9 @@ impl Found {
 pub enum Concluded {
     /// The end.
     Ended(End),
+    /// The journal did not take the row. That is the end only if it shows none of this key: somebody else may have
+    /// recorded the number, and what is told of this call is taken for the number's (R2, R3).
+    NotRecorded(End),
     /// Somebody else has it: look there.
     Elsewhere {
         /// The row's key.
@@ -144,7 +147,11 @@ impl Concluded {
         let revision = done.revision();
         let record = done.record().cloned().map(Box::new);
         match done.into_ended() {
-            Ended::Verdict(verdict) => Concluded::Ended(End { verdict, record, revision, repeat: false }),
+            Ended::Verdict(verdict) => {
+                let recorded = record.is_some();
+                let end = End { verdict, record, revision, repeat: false };
+                if recorded { Concluded::Ended(end) } else { Concluded::NotRecorded(end) }
+            }
             Ended::Known(row) => Concluded::Elsewhere { key: row.key, repeat: true },
             Ended::TakenOver(key) => Concluded::Elsewhere { key: *key, repeat: false },
             Ended::NotKnown { record, token } => {

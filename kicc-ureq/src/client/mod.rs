@@ -197,7 +197,7 @@ impl Client {
                 let undecided = Undecided::new(Arc::clone(&self.inner), terminal.clone(), settle);
                 Ok(Begun::Undecided(Box::new(undecided)))
             }
-            stop => self.inner.stopped(stop, end).map(Begun::Progress),
+            stop => self.inner.stopped(&key, stop, end).map(Begun::Progress),
         }
     }
 
@@ -307,10 +307,10 @@ impl Inner {
         end: Option<Instant>,
     ) -> Result<Progress, Error> {
         let stop = self.drive(terminal, key, step, end, StandBy::News);
-        self.stopped(stop, end)
+        self.stopped(key, stop, end)
     }
 
-    fn stopped(&self, stop: Stop, end: Option<Instant>) -> Result<Progress, Error> {
+    fn stopped(&self, key: &Key, stop: Stop, end: Option<Instant>) -> Result<Progress, Error> {
         match stop {
             Stop::Settle(settle) => {
                 let open = Open::of_settle(&settle, self.clock.now());
@@ -325,6 +325,10 @@ impl Inner {
             }
             Stop::Done(done) => match Concluded::of(done) {
                 Concluded::Ended(end) => Ok(Progress::Settled(Box::new(self.settled(end)))),
+                Concluded::NotRecorded(end_unless_known) => match self.journal.find(key)? {
+                    None => Ok(Progress::Settled(Box::new(self.settled(end_unless_known)))),
+                    Some(row) => self.follow(&row.key, end, true),
+                },
                 Concluded::Refused(error) => Err(error),
                 Concluded::NotKnown { open, token } => {
                     let _ = self.journal.release(&open.key, token);
@@ -366,7 +370,7 @@ impl Inner {
                 };
                 let stand_by = if repeat { StandBy::News } else { StandBy::End };
                 let stop = self.drive(terminal, key, step, end, stand_by);
-                return Ok(match self.stopped(stop, end)? {
+                return Ok(match self.stopped(key, stop, end)? {
                     Progress::Settled(settled) => {
                         Progress::Settled(Box::new(self.settled(settled.end.repeated(repeat))))
                     }

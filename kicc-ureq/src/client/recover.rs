@@ -91,7 +91,7 @@ impl Client {
                     let key = row.key.clone();
                     let token = row.token;
                     match resume(*row, &terminal.merchant, &inner.driver, inner.clock.now()) {
-                        Ok(step) => ready.push_back((Taken { terminal, _hand: hand }, step)),
+                        Ok(step) => ready.push_back((Taken { terminal, key, _hand: hand }, step)),
                         Err(error) => {
                             inner.journal.release(&key, token)?;
                             report.left_alone.push((name(&key), error.to_string().into()));
@@ -215,6 +215,7 @@ struct State<'a> {
 /// A row that was taken over.
 struct Taken<'a> {
     terminal: &'a Terminal,
+    key: Key,
     _hand: Hand<'a>,
 }
 
@@ -314,12 +315,12 @@ impl<'a> Pool<'a> {
             step = match self.inner.advance(taken.terminal, step) {
                 Advance::Next(step) => step,
                 Advance::Settle(settle) if self.inner.nobody_decides(&settle) => {
-                    return Ok(self.inner.stopped(Stop::Settle(settle), None));
+                    return Ok(self.inner.stopped(&taken.key, Stop::Settle(settle), None));
                 }
                 Advance::Settle(settle) => self.inner.ask(settle),
                 Advance::Wait(wait, until) => {
                     if self.inner.stopping() {
-                        return Ok(self.inner.stopped(Stop::Wait(wait), None));
+                        return Ok(self.inner.stopped(&taken.key, Stop::Wait(wait), None));
                     }
                     return Err(Waiting { until, taken, wait });
                 }
@@ -332,7 +333,7 @@ impl<'a> Pool<'a> {
                             .and_then(|row| row.ok_or(unknown))
                             .and_then(|row| self.inner.standing(&row, true)));
                     }
-                    return Ok(self.inner.stopped(Stop::Done(done), None));
+                    return Ok(self.inner.stopped(&taken.key, Stop::Done(done), None));
                 }
             };
         }

@@ -89,7 +89,7 @@ impl Inner {
                 {
                     pruned += 1;
                 }
-                stop => return self.stopped(stop, end),
+                stop => return self.stopped(&key, stop, end),
             }
         }
     }

@@ -39,6 +39,7 @@ pub(super) fn cases() -> Vec<Case> {
         r16_an_approval_made_elsewhere_is_refunded_by_its_data,
         r2_what_cannot_be_recorded_is_never_sent,
         r2_while_the_journal_does_not_say_whether_it_was_recorded_it_is_open,
+        r3_what_this_call_could_not_record_is_never_sent_only_if_nobody_recorded_it,
         r22_an_untold_end_is_told_again,
         terminals_have_numbers_of_their_own,
         r11_a_terminal_that_could_not_sell_is_refused,
@@ -220,6 +221,25 @@ fn r2_what_cannot_be_recorded_is_never_sent(adapter: &dyn Adapter) {
         assert_eq!(outcome(client.approve(&order(text))).name(), "approved");
         assert_eq!(shop.approvals(text), 1);
     }
+}
+
+/// R2, R3: a shop that asks again, after a crash or at another replica, is not told that the number was never sent because
+/// the journal does not take a row just then.
+fn r3_what_this_call_could_not_record_is_never_sent_only_if_nobody_recorded_it(adapter: &dyn Adapter) {
+    let shop = Shop::new(adapter);
+    assert_eq!(outcome(shop.client().approve(&order("ORD-1"))).charged(), Charged::Yes);
+    let client = shop.client();
+    shop.journal.fail_next(Fault::NotStored, 1);
+    let known = settled(client.approve(&order("ORD-1")));
+    assert_eq!((known.end().outcome().unwrap().charged(), known.end().repeat()), (Charged::Yes, true));
+    // Where it cannot be read either, nothing is told of the number.
+    for number in ["ORD-1", "ORD-2"] {
+        shop.journal.fail_next(Fault::NotStored, 1);
+        shop.journal.fail_next(Fault::NotRead, 1);
+        let error = client.approve(&order(number)).unwrap_err();
+        assert!(matches!(error, Error::Read(_)), "{error:?}");
+    }
+    assert_eq!((shop.approvals("ORD-1"), shop.approvals("ORD-2")), (1, 0));
 }
 
 /// R2: whether the record was stored is not known before its permission has passed. Nothing is sent; and it is over when
