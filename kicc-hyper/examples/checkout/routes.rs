@@ -161,7 +161,7 @@ async fn approve(Shared(shop): Shared<Arc<Shop>>, Json(asked): Json<Authenticate
     };
     match paid {
         Ok(Progress::Settled(end)) => match end.outcome() {
-            // This call has recorded and sent nothing; another replica, asked before, may have done both.
+            // Nobody had recorded it when this was told; another replica, asked at the same time, may do so yet.
             Some(Outcome::NeverSent(NotSent::NotRecorded)) => {
                 let error = "the payment was not recorded; ask again under the same number";
                 answer(StatusCode::SERVICE_UNAVAILABLE, json!({ "error": error, "safe_to_retry": false }))
