@@ -31,6 +31,15 @@ pub struct Customers {
     pub ordered: AtomicU32,
 }
 
+/// Sets [`Customers::enough`] when it is dropped: a panic must not leave them buying for ever.
+pub struct UntilDropped<'c>(pub &'c Customers);
+
+impl Drop for UntilDropped<'_> {
+    fn drop(&mut self) {
+        self.0.enough.store(true, Ordering::SeqCst);
+    }
+}
+
 impl Customers {
     /// Buys; the numbers, and what was answered.
     pub fn buy(&self, fleet: &Fleet) -> (Vec<String>, Vec<Value>) {

@@ -13,7 +13,12 @@ use std::{
 use kicc_testkit::cluster::{Cluster, Programs};
 use rustix::process::Signal;
 
-use super::{Fleet, customers::Customers, lease, link::Way};
+use super::{
+    Fleet,
+    customers::{Customers, UntilDropped},
+    lease,
+    link::Way,
+};
 use crate::{load, random::Random, trials::long};
 
 /// What happens.
@@ -51,6 +56,7 @@ pub fn run(programs: Programs) {
     let ((numbers, answers), blows) = thread::scope(|scope| {
         let (fleet, customers) = (&fleet, &customers);
         let buying = scope.spawn(|| customers.buy(fleet));
+        let shop_is_open = UntilDropped(customers);
         let mut random = Random::new(20);
         let mut blows = 0;
         // Each of them at least once, and until enough was bought.
@@ -63,7 +69,7 @@ pub fn run(programs: Programs) {
                 blows += 1;
             }
         }
-        customers.enough.store(true, Ordering::SeqCst);
+        drop(shop_is_open);
         (buying.join().unwrap(), blows)
     });
     let bought = began.elapsed();
