@@ -8,7 +8,9 @@ use std::{
 
 use kicc_proto::{
     client::Error,
-    flow::{Charged, OperatorReason, Outcome, RefundOutcome, approval::AmountStated, table::Verb},
+    flow::{
+        Charged, OperatorReason, Outcome, RefundOutcome, approval::AmountStated, said::Unclear, table::Verb,
+    },
     iamport::{CustomerUid, ImpUid, OnFoundPaid, Verdict, WindowPayment, payment::Status},
     journal::record::{Happening, Why},
     product::Product,
@@ -124,7 +126,10 @@ fn r12_a_look_up_is_repeated_with_another_token(adapter: &dyn Adapter) {
     assert_eq!(end.end().outcome().map(Outcome::name), Some("reversed"));
     let history = &end.end().record().expect("it was recorded").history;
     let unclear = |what: &Happening| matches!(what, Happening::Unclear(verb, _) if *verb != Verb::Approve);
-    assert!(!history.iter().any(|entry| unclear(&entry.what)), "{history:?}");
+    let refused = Happening::Unclear(Verb::Query, Unclear::Status(401));
+    let mut unclear = history.iter().filter(|entry| unclear(&entry.what));
+    assert!(unclear.next().is_some_and(|entry| entry.what == refused), "{history:?}");
+    assert!(unclear.next().is_none(), "{history:?}");
     assert_eq!(shop.van.counts().tokens, 2);
     shop.van.end_token();
     let none = client.payment(&ImpUid::new("imp_000000000099").expect("an id"));
