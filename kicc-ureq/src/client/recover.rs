@@ -91,7 +91,9 @@ impl Client {
                     let key = row.key.clone();
                     let token = row.token;
                     match resume(*row, &terminal.merchant, &inner.driver, inner.clock.now()) {
-                        Ok(step) => ready.push_back((Taken { terminal, key, _hand: hand }, step)),
+                        Ok(step) => {
+                            ready.push_back((Taken { terminal, key: Box::new(key), _hand: hand }, step))
+                        }
                         Err(error) => {
                             inner.journal.release(&key, token)?;
                             report.left_alone.push((name(&key), error.to_string().into()));
@@ -215,7 +217,7 @@ struct State<'a> {
 /// A row that was taken over.
 struct Taken<'a> {
     terminal: &'a Terminal,
-    key: Key,
+    key: Box<Key>,
     _hand: Hand<'a>,
 }
 
