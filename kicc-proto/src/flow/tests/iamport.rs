@@ -5,7 +5,7 @@ use alloc::{borrow::ToOwned as _, boxed::Box, format, string::String, vec::Vec};
 use super::scenario::*;
 use crate::{
     flow::{
-        Charged, Ended, OperatorReason, Outcome, Policy, Step, WaitReason,
+        Charged, OperatorReason, Outcome, Policy, Step, WaitReason,
         approval::AmountStated,
         said::Unclear,
         table::{Stage, Verb},
@@ -25,7 +25,7 @@ pub(super) const TWO: &str = "imp_000000000002";
 pub(super) const CUSTOMER: &str = "customer-1";
 const ALL: &str = "/payments/findAll/ORD-1";
 
-fn amount(won: u64) -> Amount {
+pub(super) fn amount(won: u64) -> Amount {
     Amount::new(Won(won), Parts::default()).unwrap()
 }
 
@@ -37,7 +37,7 @@ pub(super) fn charge() -> Charge {
     Charge::new(number(), CustomerUid::new(CUSTOMER).unwrap(), amount(10_000), "coffee").unwrap()
 }
 
-fn window() -> WindowPayment {
+pub(super) fn window() -> WindowPayment {
     WindowPayment::new(number(), ImpUid::new(ONE).unwrap(), amount(10_000)).unwrap()
 }
 
@@ -89,7 +89,7 @@ pub(super) fn failed(imp_uid: &str) -> String {
     payment(imp_uid, "failed", 0, r#","fail_reason":"limit exceeded","paid_at":0,"failed_at":1795230001"#)
 }
 
-fn ready(imp_uid: &str) -> String {
+pub(super) fn ready(imp_uid: &str) -> String {
     payment(imp_uid, "ready", 0, "")
 }
 
@@ -536,65 +536,6 @@ fn r18_an_adoption_is_stored_before_the_merchant_is_told() {
         let step = scene.resume();
         assert!(matches!(step, Step::Settle(_) | Step::Wait(_) | Step::Persist(_)), "{step:?}");
     }
-}
-
-/// A payment in the window is looked up, and put to the accept step; it is spent on one number (R3).
-#[test]
-fn a_window_payment_that_the_merchant_holds() {
-    let mut scene = of(window(), Settings::test());
-    let test = paid(ONE).replace(r#""sandbox":false"#, r#""sandbox":true"#);
-    let step = play(&mut scene, &[one(&test), In::Held]);
-    assert!(matches!(outcome(step), Outcome::Approved(_)));
-    let path = format!("/payments/{ONE}?include_sandbox=true");
-    assert_eq!(messages(&scene), [(Verb::Approve, Method::Get, path.as_str())]);
-    assert_eq!(scene.sent[0].body, "");
-    let elsewhere = TransactionNumber::new("ORD-2").unwrap();
-    let again = WindowPayment::new(elsewhere, ImpUid::new(ONE).unwrap(), amount(10_000)).unwrap();
-    let step = scene.open(&again);
-    assert!(matches!(ended(scene.play(step, &[])), Ended::AuthorisationInUse(_)), "R3");
-    let step = scene.open(&charge());
-    assert!(matches!(ended(scene.play(step, &[])), Ended::OtherData), "R3");
-    let step = scene.open(&window());
-    assert!(matches!(ended(scene.play(step, &[])), Ended::Known(_)), "R3");
-}
-
-/// The customer did pay: however often it must be asked, and whatever process asks, the payment is not cancelled.
-#[test]
-fn r12_a_found_window_payment_is_adopted() {
-    for unclear in [
-        In::Timeout,
-        In::Status(500),
-        absent(),
-        In::Body(refused()),
-        one(&ready(ONE)),
-        one(&paid(TWO)),
-        one(&paid(ONE).replace(NUMBER, "ORD-2")),
-        In::Late(success(&paid(ONE))),
-    ] {
-        let mut scene = in_window();
-        let step = play(&mut scene, &[unclear.clone(), absent(), In::Timeout, one(&paid(ONE)), In::Held]);
-        assert!(matches!(outcome(step), Outcome::Approved(_)), "{unclear:?}");
-        let path = format!("/payments/{ONE}");
-        assert!(messages(&scene).iter().all(|sent| (sent.1, sent.2) == (Method::Get, path.as_str())));
-    }
-    let mut crashed = in_window();
-    drop(play(&mut crashed, &[]));
-    let step = crashed.resume();
-    assert!(matches!(crashed.play(step, &[one(&paid(ONE))]), Step::Settle(_)));
-    let mut full = in_window();
-    full.faults.extend([None, Some(Fault::Full)]);
-    assert!(matches!(play(&mut full, &[one(&paid(ONE)), one(&paid(ONE))]), Step::Settle(_)));
-}
-
-/// One that was given back meanwhile, or never was paid, is no sale.
-#[test]
-fn a_window_payment_that_is_not_one() {
-    let mut failing = in_window();
-    assert!(matches!(outcome(play(&mut failing, &[one(&failed(ONE))])), Outcome::Declined(_)));
-    let mut back = in_window();
-    let gone = one(&cancelled(ONE));
-    let step = play(&mut back, &[gone.clone(), gone.clone(), gone]);
-    assert_eq!(reversed(step), Why::Unclear(Unclear::Ambiguous));
 }
 
 /// Without a token nothing is sent: a charge ends never sent, a rescue tries again and spends no budget (R14).
