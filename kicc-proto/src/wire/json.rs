@@ -1,7 +1,4 @@
 //! Reading an object field by field: strict in its structure, lenient in its texts (R7).
-//!
-//! Nearly all that a gateway says is an object of short texts and whole numbers in the order of its table. Its structure and
-//! those are read here, in one pass and without a copy; every other value is left to serde_json.
 
 use alloc::{
     borrow::{Cow, ToOwned as _},
@@ -13,7 +10,10 @@ use alloc::{
 use core::fmt;
 
 use arrayvec::ArrayVec;
-use serde::{Deserializer as _, de::Visitor};
+use serde::{
+    Deserializer,
+    de::{self, DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor},
+};
 use serde_json::value::RawValue;
 
 use crate::{flow::said::Unclear, values::Won};
@@ -31,6 +31,15 @@ pub(crate) enum Value<'a> {
 }
 
 impl<'a> Value<'a> {
+    fn of(raw: &'a RawValue) -> Self {
+        let json = raw.get();
+        let inside = json.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+        match inside.filter(|text| !text.contains('\\') && is_for_people(text)) {
+            Some(text) => Value::Text(text),
+            None => Value::Json(json),
+        }
+    }
+
     /// What may be an object: the JSON text, or nothing of a string.
     pub fn json(self) -> &'a str {
         match self {
@@ -47,157 +56,117 @@ pub(crate) fn object<'a, const N: usize>(
     text: &'a str,
     names: &[&str; N],
 ) -> Result<[Field<'a>; N], Unclear> {
-    let mut fields = [None; N];
-    Reader { text, at: 0 }.object(names, &mut fields)?;
-    Ok(fields)
+    // Nearly all that a gateway says is an object of plain texts: it is read in one pass.
+    read::<N, true>(text, names).or_else(|_| read::<N, false>(text, names))
 }
 
 /// The JSON text of one value, alone.
 pub(crate) fn value(text: &str) -> Option<Value<'_>> {
-    let mut reader = Reader { text, at: 0 };
-    let mut value = None;
-    reader.value(&mut value).ok()?;
-    value.filter(|_| reader.peek().is_none())
+    serde_json::from_str::<&RawValue>(text).ok().map(Value::of)
 }
 
-/// Where the reading of a text stands, in bytes.
-struct Reader<'a> {
+fn read<'a, const N: usize, const PLAIN: bool>(
     text: &'a str,
-    at: usize,
+    names: &[&str; N],
+) -> Result<[Field<'a>; N], Unclear> {
+    let (mut fields, mut twice) = ([None; N], false);
+    let mut json = serde_json::Deserializer::from_str(text);
+    let plain = Plain { all_for_people: PLAIN && is_for_people(text) };
+    let object = Object::<N, PLAIN> { names, fields: &mut fields, plain, twice: &mut twice };
+    match json.deserialize_map(object).and_then(|()| json.end()) {
+        Ok(()) => Ok(fields),
+        Err(_) if twice => Err(Unclear::DuplicateKey),
+        Err(_) => Err(Unclear::NotJson),
+    }
 }
 
-impl<'a> Reader<'a> {
-    fn object(&mut self, names: &[&str], fields: &mut [Field<'a>]) -> Result<(), Unclear> {
+/// `PLAIN`: only with values that are a [`Value::Text`], `null`, `true` or `false`; any other is an error.
+struct Object<'n, 'a, const N: usize, const PLAIN: bool> {
+    names: &'n [&'n str; N],
+    fields: &'n mut [Field<'a>; N],
+    plain: Plain,
+    twice: &'n mut bool,
+}
+
+impl<'de, const N: usize, const PLAIN: bool> Visitor<'de> for Object<'_, 'de, N, PLAIN> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let mut others = Others::default();
         let mut next = 0;
-        self.expect(b'{')?;
-        let mut is_open = self.peek() != Some(b'}');
-        while is_open {
-            let key = self.key(names, next)?;
-            self.expect(b':')?;
-            let (is_first, field) = match key {
-                Key::Named(at) => {
+        while let Some(key) = map.next_key_seed(Whole)? {
+            let is_first = match place(self.names, next, &key) {
+                Some(at) => {
                     next = at + 1;
-                    (fields[at].is_none(), &mut fields[at])
+                    let value = match PLAIN {
+                        true => map.next_value_seed(self.plain)?,
+                        false => Value::of(map.next_value()?),
+                    };
+                    self.fields[at].replace(value).is_none()
                 }
-                Key::Other(key) => (others.insert(key), &mut None),
+                None => {
+                    map.next_value::<IgnoredAny>()?;
+                    others.insert(key)
+                }
             };
-            self.value(field)?;
             if !is_first {
-                return Err(Unclear::DuplicateKey);
-            }
-            is_open = self.peek() == Some(b',');
-            self.at += usize::from(is_open);
-        }
-        self.expect(b'}')?;
-        self.peek().map_or(Ok(()), |_| Err(Unclear::NotJson))
-    }
-
-    /// A key, most likely the next of these names.
-    #[inline(always)]
-    fn key(&mut self, names: &[&str], next: usize) -> Result<Key<'a>, Unclear> {
-        if self.peek() != Some(b'"') {
-            return Err(Unclear::NotJson);
-        }
-        let inside = &self.text.as_bytes()[self.at + 1..];
-        match names.get(next).map(|name| name.as_bytes()) {
-            Some(name) if inside.get(name.len()) == Some(&b'"') && inside.starts_with(name) => {
-                self.at += name.len() + 2;
-                Ok(Key::Named(next))
-            }
-            _ => self.any_key(names, next),
-        }
-    }
-
-    fn any_key(&mut self, names: &[&str], next: usize) -> Result<Key<'a>, Unclear> {
-        let mut key = None;
-        self.value(&mut key)?;
-        let key = deciding(key).ok().flatten().ok_or(Unclear::NotJson)?;
-        let named = |names: &[&str]| names.iter().position(|name| *name == key);
-        let (before, after) = names.split_at(next);
-        let at = named(after).map(|at| next + at).or_else(|| named(before));
-        Ok(at.map_or(Key::Other(key), Key::Named))
-    }
-
-    #[inline(always)]
-    fn value(&mut self, field: &mut Field<'a>) -> Result<(), Unclear> {
-        if self.peek() == Some(b'"') {
-            let inside = &self.text[self.at + 1..];
-            if let Some(end) = inside.bytes().position(|byte| ENDS_TEXT[usize::from(byte)])
-                && inside.as_bytes()[end] == b'"'
-            {
-                self.at += end + 2;
-                *field = Some(Value::Text(&inside[..end]));
-                return Ok(());
+                *self.twice = true;
+                return Err(A::Error::custom("duplicate key"));
             }
         }
-        let json = match self.word() {
-            Some(word) => word,
-            None => self.json()?,
-        };
-        *field = Some(Value::Json(json));
         Ok(())
-    }
-
-    /// `null`, `true`, `false`, or a whole number.
-    fn word(&mut self) -> Option<&'a str> {
-        let rest = &self.text[self.at..];
-        let end = rest.bytes().position(|byte| !byte.is_ascii_alphanumeric())?;
-        let (word, ends_here) = (&rest[..end], matches!(rest.as_bytes()[end], b',' | b'}' | b' ' | b'\n'));
-        let is_whole =
-            || word.bytes().all(|byte| byte.is_ascii_digit()) && (end == 1 || !word.starts_with('0'));
-        if !ends_here || end == 0 || !matches!(word, "null" | "true" | "false") && !is_whole() {
-            return None;
-        }
-        self.at += end;
-        Some(word)
-    }
-
-    #[cold]
-    fn json(&mut self) -> Result<&'a str, Unclear> {
-        let mut values = serde_json::Deserializer::from_str(&self.text[self.at..]).into_iter::<&RawValue>();
-        let value = values.next().and_then(Result::ok).ok_or(Unclear::NotJson)?;
-        self.at += values.byte_offset();
-        Ok(value.get())
-    }
-
-    fn expect(&mut self, byte: u8) -> Result<(), Unclear> {
-        if self.peek() != Some(byte) {
-            return Err(Unclear::NotJson);
-        }
-        self.at += 1;
-        Ok(())
-    }
-
-    /// The next byte that is no white space.
-    fn peek(&mut self) -> Option<u8> {
-        loop {
-            match self.text.as_bytes().get(self.at) {
-                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
-                byte => break byte.copied(),
-            }
-        }
     }
 }
 
-/// The key of a field.
-enum Key<'a> {
-    /// One of the names, by its place.
-    Named(usize),
-    Other(Cow<'a, str>),
+/// Where a key stands among the names, most likely next.
+fn place(names: &[&str], next: usize, key: &str) -> Option<usize> {
+    if names.get(next).is_some_and(|name| *name == key) {
+        return Some(next);
+    }
+    names.iter().position(|name| *name == key)
 }
 
-/// The bytes at which a [`Value::Text`] ends or turns out to be none: quote, backslash, and what can begin a character
-/// that [`for_people`] replaces.
-static ENDS_TEXT: [bool; 256] = {
-    let mut ends = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        ends[byte] = matches!(byte as u8, b'"' | b'\\') || may_be_replaced(byte as u8);
-        byte += 1;
+/// A value that [`Object`] takes while it is plain.
+#[derive(Clone, Copy)]
+struct Plain {
+    /// Nothing in the whole text need be replaced.
+    all_for_people: bool,
+}
+
+impl<'de> DeserializeSeed<'de> for Plain {
+    type Value = Value<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, value: D) -> Result<Value<'de>, D::Error> {
+        value.deserialize_any(self)
     }
-    ends
-};
+}
+
+impl<'de> Visitor<'de> for Plain {
+    type Value = Value<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a plain value")
+    }
+
+    fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Value<'de>, E> {
+        match self.all_for_people || is_for_people(text) {
+            true => Ok(Value::Text(text)),
+            false => Err(E::custom("not as people may be shown it")),
+        }
+    }
+
+    fn visit_bool<E>(self, yes: bool) -> Result<Value<'de>, E> {
+        Ok(Value::Json(if yes { "true" } else { "false" }))
+    }
+
+    fn visit_unit<E>(self) -> Result<Value<'de>, E> {
+        Ok(Value::Json("null"))
+    }
+}
 
 /// Keys that nobody asked for: a handful, or as many as somebody makes up.
 #[derive(Default)]
@@ -277,7 +246,7 @@ pub(crate) fn own_text(field: Field<'_>) -> Option<Box<str>> {
 /// or what turns the direction of writing, is replaced by U+FFFD. It could forge a line of a report.
 pub(crate) fn for_people<'a>(text: impl Into<Cow<'a, str>>) -> Cow<'a, str> {
     let text = text.into();
-    if !text.bytes().any(may_be_replaced) {
+    if is_for_people(&text) {
         return text;
     }
     let shown = text.chars().map(|character| match character {
@@ -287,6 +256,12 @@ pub(crate) fn for_people<'a>(text: impl Into<Cow<'a, str>>) -> Cow<'a, str> {
         _ => character,
     });
     Cow::Owned(shown.collect())
+}
+
+/// Whether [`for_people`] leaves a text as it is, at a glance.
+fn is_for_people(text: &str) -> bool {
+    // Every byte is looked at, since that is many at once.
+    !text.bytes().fold(false, |found, byte| found | may_be_replaced(byte))
 }
 
 /// Whether a character that [`for_people`] replaces begins with this byte in UTF-8: the controls below U+0020, U+007F,
@@ -303,6 +278,14 @@ fn string(json: &str) -> Result<Cow<'_, str>, ()> {
 
 /// A string, borrowed where it has no escapes.
 struct Whole;
+
+impl<'de> DeserializeSeed<'de> for Whole {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, text: D) -> Result<Self::Value, D::Error> {
+        text.deserialize_str(self)
+    }
+}
 
 impl<'de> Visitor<'de> for Whole {
     type Value = Cow<'de, str>;
