@@ -67,7 +67,7 @@ fn try_read(
         return match (verb, control, cancel_control) {
             (Verb::Approve, Some(_), _) => {
                 terminal.map_err(missing)?;
-                Ok(Reading::Approved(Box::new(approval(&fields, record)?)))
+                Ok(Reading::Approved(approval(&fields, record)?))
             }
             (Verb::Approve, None, _) => Err(missing("controlNo")),
             (Verb::Cancel | Verb::NetCancel, _, Some(_)) => Ok(Reading::Voided { card: true }),
@@ -76,7 +76,7 @@ fn try_read(
             (Verb::Query, Some(control), None) if !json::states_any(&body, "cancel") => {
                 terminal.map_err(missing)?;
                 is_the_recorded_one(control, fields[8], record, recorded)?;
-                Ok(Reading::Approved(Box::new(approval(&fields, record)?)))
+                Ok(Reading::Approved(approval(&fields, record)?))
             }
             (Verb::Query, ..) => Err(Unclear::Ambiguous),
         };

@@ -1,6 +1,6 @@
 //! What an answer says (spec §3, §4.1 to §4.3; R6 to R8, R12).
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::vec::Vec;
 
 use super::{
     ChannelKind, Payment,
@@ -309,7 +309,7 @@ pub(super) fn stands(
     };
     let paid_at = payment.paid_at.and_then(|at| KstDateTime::from_unix(at).ok());
     let card = &payment.card;
-    Reading::Approved(Box::new(Approval {
+    Reading::Approved(Approval {
         amount,
         approval_number: card.approval_number.clone(),
         approval_date: paid_at.as_ref().map(|at| at.date().as_str().into()),
@@ -322,7 +322,7 @@ pub(super) fn stands(
         issuer_name: card.name.clone(),
         masked_card: card.number.clone(),
         ..Approval::default()
-    }))
+    })
 }
 
 /// R6: a payment of another number is never ours.

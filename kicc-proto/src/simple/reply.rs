@@ -1,6 +1,6 @@
 //! What an answer says (spec A.5 to A.7, C.2, C.3; R6 to R8).
 
-use alloc::{boxed::Box, string::String};
+use alloc::string::String;
 
 use crate::{
     codes::Class,
@@ -67,14 +67,14 @@ fn try_read(verb: Verb, record: &Record, reply: Reply<'_>, policy: &Policy) -> R
         }
         let approval = approval(&fields);
         return Ok(match verb {
-            Verb::Approve | Verb::Query => Reading::Approved(Box::new(Approval {
+            Verb::Approve | Verb::Query => Reading::Approved(Approval {
                 amount: match json::amount(amount)? {
                     None => AmountStated::NotStated,
                     Some(won) if won == record.amount.total() => AmountStated::Matched,
                     Some(won) => AmountStated::Differs(won),
                 },
                 ..approval
-            })),
+            }),
             Verb::NetCancel | Verb::Cancel => Reading::Voided { card: approval.masked_card.is_some() },
         });
     }
