@@ -24,7 +24,7 @@ use crate::{
 pub(super) struct Life {
     pub record: Record,
     pub policy: Arc<Policy>,
-    pub holder: Box<str>,
+    pub holder: Arc<str>,
     /// The revision that the journal holds; 0: none yet.
     pub revision: u64,
     pub token: u64,
@@ -289,7 +289,9 @@ impl Life {
 
     /// Whether the recorded cancel has never been sent, and is not the one to send any more (R16).
     fn cancel_is_stale(&self, now: Now) -> bool {
-        let Some(Cancel { sent: 0, only_on: Some(day), .. }) = &self.record.cancel else { return false };
+        let Some(Cancel { sent: 0, only_on: Some(day), .. }) = self.record.cancel.as_deref() else {
+            return false;
+        };
         KstDateTime::from_unix(now.wall).is_ok_and(|at| at.date() != *day)
     }
 
@@ -494,7 +496,7 @@ impl Life {
     pub fn park_as(&mut self, why: OperatorReason, charged: bool, from: Stage, now: Now) {
         self.record.note(now.wall, Happening::Parked(why.clone()));
         self.record.stage = Stage::Parked;
-        self.record.parked = Some(Parked { why, charged, from, resolution: None });
+        self.record.parked = Some(Box::new(Parked { why, charged, from, resolution: None }));
         self.record.pending = Pending::Nothing;
     }
 }
