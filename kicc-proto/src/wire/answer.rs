@@ -28,7 +28,7 @@ pub(crate) fn decode(label: &str, bytes: &[u8], default: Charset) -> String {
 }
 
 /// A text of the gateway's for a person, as it is kept and shown: without a card number (R23).
-pub(crate) fn shown(text: &str) -> Box<str> {
+pub fn shown(text: &str) -> Box<str> {
     /// In characters: more than a slip or a screen's line holds, and little beside the rest of a record.
     const KEPT: usize = 200;
     // A card number that was cut first would no longer look like one.
