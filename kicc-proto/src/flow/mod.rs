@@ -17,6 +17,8 @@
 //! no verb to send an approval again (R4). Two drivers may meet on one record; every write is a compare-and-set
 //! under a token, and the one who loses is told so (R20).
 //!
+//! Which stage follows which is decided by one table for all products: [`table`].
+//!
 //! Dropping a step is a crash, and safe: [`resume`] goes on from the record (R17).
 //!
 //! What the compiler refuses, beside what it takes:

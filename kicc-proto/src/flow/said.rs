@@ -5,10 +5,8 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    codes::ResultCode,
-    wire::{MaybeSent, answer::shown},
-};
+pub use crate::wire::answer::shown;
+use crate::{codes::ResultCode, wire::MaybeSent};
 
 /// A result code with its message, as the gateway gave them. An unknown code is kept as text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

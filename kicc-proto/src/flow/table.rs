@@ -1,6 +1,6 @@
 //! The transition table: every stage of a record against everything that can happen to it. It knows no bytes.
 //!
-//! [`next`] is total. The diagram and the table in the documentation are written from [`Row::ALL`].
+//! [`next`] is total. `docs/state-machine.md` of the repository is written from it: each product's diagram, and the table.
 
 /// Where an attempt stands, as its record says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -253,87 +253,87 @@ use Action::{AfterQuiet, Ask, AskAgain, Close, Note, Park, Retry, Send};
 use Message::{Cancel, NextCancel, Rescue};
 
 rows! {
-    IntentApproved: Intent, "approved" => Undecided, Ask;
+    IntentApproved: Intent, "approved (R18)" => Undecided, Ask;
     IntentAmountDiffers: Intent, "approved over another amount (R8)" => Voiding, Send(Cancel);
-    IntentDeclined: Intent, "declined with a listed code" => Closed, Close(End::Declined);
+    IntentDeclined: Intent, "declined with a listed code (R6)" => Closed, Close(End::Declined);
     IntentUnlistedSettled: Intent, "declined with an unlisted code, to be settled (R6)" => Settling, Send(Rescue);
-    IntentUnlistedTaken: Intent, "declined with an unlisted code, taken at its word" => Closed, Close(End::Declined);
-    IntentNotSent: Intent, "proof that nothing was sent" => Closed, Close(End::NeverSent);
+    IntentUnlistedTaken: Intent, "declined with an unlisted code, taken at its word (R6)" => Closed, Close(End::Declined);
+    IntentNotSent: Intent, "proof that nothing was sent (R4)" => Closed, Close(End::NeverSent);
     IntentUnknown: Intent, "no trustworthy answer (R7)" => Reversing, Send(Rescue);
-    IntentNoRescue: Intent, "no trustworthy answer or an unlisted code, and no rescue message" => Parked, Park;
+    IntentNoRescue: Intent, "no trustworthy answer or an unlisted code, and no rescue message (R11)" => Parked, Park;
     IntentLate: Intent, "a success after give-up (R9)" => Reversing, Send(Rescue);
-    IntentLateCancelled: Intent, "a success after give-up, and no rescue message" => Voiding, Send(Cancel);
+    IntentLateCancelled: Intent, "a success after give-up, and no rescue message (R9)" => Voiding, Send(Cancel);
 
-    SettlingCleared: Settling, "voided, voided before, or nothing to void" => Closed, Close(End::Declined);
-    SettlingStands: Settling, "a query shows an approval" => Voiding, Send(Cancel);
+    SettlingCleared: Settling, "voided, voided before, or nothing to void (R6)" => Closed, Close(End::Declined);
+    SettlingStands: Settling, "a query shows an approval (R6)" => Voiding, Send(Cancel);
     SettlingNothingEarly: Settling, "nothing to void, inside the quiet period, by a look-up that may lag (R13b)" => Settling, AfterQuiet(Rescue);
     SettlingNothingOutside: Settling, "nothing to void, outside the proof window (R13b)" => Parked, Park;
-    SettlingAgain: Settling, "nothing proved, tries left" => Settling, Retry(Rescue);
-    SettlingExhausted: Settling, "nothing proved, no tries left or no rescue message" => Parked, Park;
+    SettlingAgain: Settling, "nothing proved, tries left (R14)" => Settling, Retry(Rescue);
+    SettlingExhausted: Settling, "nothing proved, no tries left or no rescue message (R14)" => Parked, Park;
     SettlingLate: Settling, "a success after give-up (R9)" => Reversing, Send(Rescue);
-    SettlingLateCancelled: Settling, "a success after give-up, and no rescue message" => Voiding, Send(Cancel);
+    SettlingLateCancelled: Settling, "a success after give-up, and no rescue message (R9)" => Voiding, Send(Cancel);
 
-    ReversingVoided: Reversing, "voided, after the quiet period or unconfirmed by policy" => Closed, Close(End::Reversed);
+    ReversingVoided: Reversing, "voided, after the quiet period or unconfirmed by policy (R13c)" => Closed, Close(End::Reversed);
     ReversingVoidedEarly: Reversing, "voided inside the quiet period (R13c)" => Reversing, AfterQuiet(Rescue);
-    ReversingVoidedUnconfirmed: Reversing, "voided inside the quiet period, no tries left to confirm it" => Parked, Park;
-    ReversingAlready: Reversing, "voided before" => Closed, Close(End::Reversed);
-    ReversingNothing: Reversing, "nothing to void, after the quiet period and inside the proof window" => Closed, Close(End::Reversed);
-    ReversingNothingEarly: Reversing, "nothing to void, inside the quiet period" => Reversing, AfterQuiet(Rescue);
-    ReversingNothingExhausted: Reversing, "nothing to void, inside the quiet period, no tries left" => Parked, Park;
+    ReversingVoidedUnconfirmed: Reversing, "voided inside the quiet period, no tries left to confirm it (R13c)" => Parked, Park;
+    ReversingAlready: Reversing, "voided before (R13c)" => Closed, Close(End::Reversed);
+    ReversingNothing: Reversing, "nothing to void, after the quiet period and inside the proof window (R13b)" => Closed, Close(End::Reversed);
+    ReversingNothingEarly: Reversing, "nothing to void, inside the quiet period (R13b)" => Reversing, AfterQuiet(Rescue);
+    ReversingNothingExhausted: Reversing, "nothing to void, inside the quiet period, no tries left (R14)" => Parked, Park;
     ReversingNothingOutside: Reversing, "nothing to void, outside the proof window (R13b)" => Parked, Park;
-    ReversingConfirmedByAny: Reversing, "a readable code confirms a success that named a card" => Closed, Close(End::Reversed);
+    ReversingConfirmedByAny: Reversing, "a readable code confirms a success that named a card (R13c)" => Closed, Close(End::Reversed);
     ReversingAdopted: Reversing, "a query shows it standing with the right amount, and it is to be adopted (R12)" => Undecided, Ask;
-    ReversingStands: Reversing, "a query shows the approval standing" => Voiding, Send(Cancel);
-    ReversingAgain: Reversing, "nothing proved, tries left" => Reversing, Retry(Rescue);
-    ReversingExhausted: Reversing, "nothing proved, no tries left or no rescue message" => Parked, Park;
+    ReversingStands: Reversing, "a query shows the approval standing (R11)" => Voiding, Send(Cancel);
+    ReversingAgain: Reversing, "nothing proved, tries left (R14)" => Reversing, Retry(Rescue);
+    ReversingExhausted: Reversing, "nothing proved, no tries left or no rescue message (R14)" => Parked, Park;
     ReversingLate: Reversing, "a success after give-up: no answer from before it counts (R9)" => Reversing, Send(Rescue);
-    ReversingLateCancelled: Reversing, "a success after give-up, and no rescue message" => Voiding, Send(Cancel);
+    ReversingLateCancelled: Reversing, "a success after give-up, and no rescue message (R9)" => Voiding, Send(Cancel);
 
-    UndecidedHeld: Undecided, "the merchant holds it" => Closed, Close(End::Approved);
-    UndecidedNotHeld: Undecided, "the merchant does not hold it" => Voiding, Send(Cancel);
-    UndecidedCannotTell: Undecided, "the merchant cannot tell, horizon not reached" => Undecided, AskAgain;
-    UndecidedExhausted: Undecided, "the merchant cannot tell, horizon reached" => Parked, Park;
+    UndecidedHeld: Undecided, "the merchant holds it (R19)" => Closed, Close(End::Approved);
+    UndecidedNotHeld: Undecided, "the merchant does not hold it (R18)" => Voiding, Send(Cancel);
+    UndecidedCannotTell: Undecided, "the merchant cannot tell, horizon not reached (R19)" => Undecided, AskAgain;
+    UndecidedExhausted: Undecided, "the merchant cannot tell, horizon reached (R19)" => Parked, Park;
     UndecidedNotRecorded: Undecided, "known not stored: the merchant is not told (R18)" => Reversing, Send(Rescue);
-    UndecidedNotRecordedCancelled: Undecided, "known not stored, and no rescue message" => Voiding, Send(Cancel);
-    UndecidedLate: Undecided, "its success was read once more, late" => Undecided, Note;
+    UndecidedNotRecordedCancelled: Undecided, "known not stored, and no rescue message (R18)" => Voiding, Send(Cancel);
+    UndecidedLate: Undecided, "its success was read once more, late (R9)" => Undecided, Note;
 
-    VoidingDone: Voiding, "cancelled, voided, or voided before" => Closed, Close(End::Reversed);
-    VoidingNothing: Voiding, "nothing to void, after the quiet period and inside the proof window" => Closed, Close(End::Reversed);
-    VoidingNothingEarly: Voiding, "nothing to void, inside the quiet period" => Voiding, AfterQuiet(Rescue);
-    VoidingNothingOutside: Voiding, "nothing to void, outside the proof window" => Parked, Park;
+    VoidingDone: Voiding, "cancelled, voided, or voided before (R11)" => Closed, Close(End::Reversed);
+    VoidingNothing: Voiding, "nothing to void, after the quiet period and inside the proof window (R13b)" => Closed, Close(End::Reversed);
+    VoidingNothingEarly: Voiding, "nothing to void, inside the quiet period (R13b)" => Voiding, AfterQuiet(Rescue);
+    VoidingNothingOutside: Voiding, "nothing to void, outside the proof window (R13b)" => Parked, Park;
     VoidingCancelUnclear: Voiding, "the cancel proved nothing or was not answered (R15)" => Voiding, Send(Rescue);
-    VoidingCancelUnsent: Voiding, "the cancel was not sent, tries left" => Voiding, Retry(Cancel);
-    VoidingRefusedAgain: Voiding, "the rescue message proved nothing, tries left" => Voiding, Retry(Cancel);
-    VoidingStandsEarly: Voiding, "a query shows it standing, inside the quiet period" => Voiding, AfterQuiet(Rescue);
-    VoidingStands: Voiding, "a query shows it standing, after the quiet period" => Voiding, Send(NextCancel);
-    VoidingAgain: Voiding, "the rescue message was not answered, tries left" => Voiding, Retry(Rescue);
-    VoidingStandsExhausted: Voiding, "a query shows it standing, after the quiet period, and no tries left" => Parked, Park;
-    VoidingExhausted: Voiding, "no tries left, or nothing proved and no rescue message" => Parked, Park;
-    VoidingLate: Voiding, "its success was read once more, late" => Voiding, Note;
+    VoidingCancelUnsent: Voiding, "the cancel was not sent, tries left (R14)" => Voiding, Retry(Cancel);
+    VoidingRefusedAgain: Voiding, "the rescue message proved nothing, tries left (R15)" => Voiding, Retry(Cancel);
+    VoidingStandsEarly: Voiding, "a query shows it standing, inside the quiet period (R13b)" => Voiding, AfterQuiet(Rescue);
+    VoidingStands: Voiding, "a query shows it standing, after the quiet period (R16)" => Voiding, Send(NextCancel);
+    VoidingAgain: Voiding, "the rescue message was not answered, tries left (R14)" => Voiding, Retry(Rescue);
+    VoidingStandsExhausted: Voiding, "a query shows it standing, after the quiet period, and no tries left (R14)" => Parked, Park;
+    VoidingExhausted: Voiding, "no tries left, or nothing proved and no rescue message (R14)" => Parked, Park;
+    VoidingLate: Voiding, "its success was read once more, late (R9)" => Voiding, Note;
 
-    RefundDone: Refunding, "cancelled, or voided before" => Closed, Close(End::Refunded);
-    RefundDeclined: Refunding, "refused with a listed code" => Closed, Close(End::RefundRefused);
-    RefundUnlistedTaken: Refunding, "refused with an unlisted code, taken at its word" => Closed, Close(End::RefundRefused);
+    RefundDone: Refunding, "cancelled, or voided before (R16)" => Closed, Close(End::Refunded);
+    RefundDeclined: Refunding, "refused with a listed code (R16)" => Closed, Close(End::RefundRefused);
+    RefundUnlistedTaken: Refunding, "refused with an unlisted code, taken at its word (R6)" => Closed, Close(End::RefundRefused);
     RefundUnproven: Refunding, "an answer that proves nothing, and no query (R15)" => Parked, Park;
-    RefundNotSent: Refunding, "proof that nothing was sent" => Closed, Close(End::RefundNotAttempted);
+    RefundNotSent: Refunding, "proof that nothing was sent (R4)" => Closed, Close(End::RefundNotAttempted);
     RefundLost: Refunding, "no trustworthy answer, and the rescue message settles it (R16)" => RefundUnknown, Send(Rescue);
     RefundLostForPerson: Refunding, "no trustworthy answer, and nothing may settle it (R16)" => Parked, Park;
 
-    RefundSettled: RefundUnknown, "voided, or voided before" => Closed, Close(End::Refunded);
-    RefundNothing: RefundUnknown, "nothing stands, after the quiet period and inside the proof window" => Closed, Close(End::Refunded);
+    RefundSettled: RefundUnknown, "voided, or voided before (R16)" => Closed, Close(End::Refunded);
+    RefundNothing: RefundUnknown, "nothing stands, after the quiet period and inside the proof window (R13b)" => Closed, Close(End::Refunded);
     RefundNothingOutside: RefundUnknown, "nothing stands, outside the proof window (R13b)" => Parked, Park;
-    RefundNothingEarly: RefundUnknown, "nothing stands, inside the quiet period" => RefundUnknown, AfterQuiet(Rescue);
-    RefundStandsEarly: RefundUnknown, "a query shows it standing, inside the quiet period" => RefundUnknown, AfterQuiet(Rescue);
-    RefundStands: RefundUnknown, "a query shows it standing, after the quiet period" => Refunding, Send(NextCancel);
-    RefundStillRefused: RefundUnknown, "refused in plain words, and a query shows that nothing went back, after the quiet period where it may lag" => Closed, Close(End::RefundRefused);
-    RefundAgain: RefundUnknown, "nothing proved, tries left, and it may be settled now" => RefundUnknown, Retry(Rescue);
-    RefundExhausted: RefundUnknown, "nothing proved, and no try left or allowed" => Parked, Park;
+    RefundNothingEarly: RefundUnknown, "nothing stands, inside the quiet period (R13b)" => RefundUnknown, AfterQuiet(Rescue);
+    RefundStandsEarly: RefundUnknown, "a query shows it standing, inside the quiet period (R16)" => RefundUnknown, AfterQuiet(Rescue);
+    RefundStands: RefundUnknown, "a query shows it standing, after the quiet period (R16)" => Refunding, Send(NextCancel);
+    RefundStillRefused: RefundUnknown, "refused in plain words, and a query shows that nothing went back, after the quiet period where it may lag (R15)" => Closed, Close(End::RefundRefused);
+    RefundAgain: RefundUnknown, "nothing proved, tries left, and it may be settled now (R14)" => RefundUnknown, Retry(Rescue);
+    RefundExhausted: RefundUnknown, "nothing proved, and no try left or allowed (R14)" => Parked, Park;
 
-    ParkedLate: Parked, "a success read late: written down, for the person who looks" => Parked, Note;
-    ParkedOther: Parked, "anything else" => Parked, Note;
-    ClosedOther: Closed, "anything else" => Closed, Note;
+    ParkedLate: Parked, "a success read late: written down, for the person who looks (R9)" => Parked, Note;
+    ParkedOther: Parked, "anything else (R20)" => Parked, Note;
+    ClosedOther: Closed, "anything else (R20)" => Closed, Note;
     ClosedLate: Closed, "a success read late, not ended as approved: opened again (R9)" => Reversing, Send(Rescue);
-    ClosedLateCancelled: Closed, "the same, and no rescue message" => Voiding, Send(Cancel);
+    ClosedLateCancelled: Closed, "the same, and no rescue message (R9)" => Voiding, Send(Cancel);
 }
 
 /// The row that applies. Total: an event that a stage cannot meet is taken as its *nothing proved*.

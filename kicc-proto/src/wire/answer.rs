@@ -51,7 +51,7 @@ pub(crate) fn decode<'a>(label: Option<&str>, bytes: &'a [u8], default: Charset)
 }
 
 /// A text of the gateway's for a person, as it is kept and shown: without a card number (R23).
-pub(crate) fn shown<'a>(text: impl Into<Cow<'a, str>>) -> Cow<'a, str> {
+pub fn shown<'a>(text: impl Into<Cow<'a, str>>) -> Cow<'a, str> {
     let text = text.into();
     // A card number that was cut first would no longer look like one.
     if text.len() < CARD_NUMBER { text } else { cut(without_card_numbers(&text).into()) }

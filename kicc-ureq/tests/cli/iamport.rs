@@ -43,6 +43,8 @@ fn r12_a_billing_key_is_charged_rescued_and_refunded() {
     assert_eq!((ledger.standing(long), ledger.violations.len()), (false, 0), "{:?}", ledger.violations);
     let show = shop.kicc("journal show Xhanga-0001 --journal j").ends(0).out;
     assert!(show.contains("product iamport") && show.contains("the customer is NOT charged"), "{show}");
+    let diagram = shop.kicc("journal show Xhanga-0001 --journal j --diagram").ends(0).out;
+    assert!(diagram.contains("participant V as i'mport"), "{diagram}");
 }
 
 /// R16: parts, each under an id of the shop's, and then the rest.

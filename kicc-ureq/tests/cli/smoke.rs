@@ -39,6 +39,10 @@ fn r3_orders_are_paid_told_and_known() {
     let show = shop.kicc("journal show Xhanga-0001 --journal j").ends(0).out;
     assert!(show.contains("about to send the approval request, once"), "{show}");
     assert!(show.contains("no answer in time") && show.contains("the customer is NOT charged"), "{show}");
+    let diagram = shop.kicc("journal show Xhanga-0001 --journal j --diagram").ends(0).out;
+    assert!(diagram.starts_with("sequenceDiagram\n") && diagram.contains("V--xK: "), "{diagram}");
+    let drawing = shop.kicc("journal show Xhanga-0001 --diagram=terminal --journal j").ends(0).out;
+    assert!(drawing.contains("KICC's VAN") && drawing.contains("NOT charged; told"), "{drawing}");
     assert_eq!(
         shop.kicc("journal prune --older-than 0s --journal j").ends(0).out.split(' ').nth(1),
         Some("3")

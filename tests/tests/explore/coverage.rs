@@ -264,3 +264,24 @@ fn leads(row: Row, before: &Record, after: &Record) -> bool {
         row.next() == after.stage || after.stage == Stage::Parked && !matches!(row.action(), Action::Park);
     action && why && stage
 }
+
+/// The page of the state machine marks what the search takes, and nothing else but an approval that is booked later than
+/// is assumed, and read: where a query has found nothing before, the record was closed in no knowledge of it (R9).
+#[test]
+fn the_page_of_the_state_machine_marks_what_the_search_takes() {
+    let page = include_str!("../../../docs/state-machine.md");
+    for (product, columns) in
+        [(Product::Simple, [0].as_slice()), (Product::EasyTalk, &[1, 2]), (Product::Iamport, &[3, 4])]
+    {
+        let (never, _) = super::place::sample(product).never();
+        for row in Row::ALL {
+            let name = format!("| `{row:?}` |");
+            let line = page.lines().find(|line| line.starts_with(&name)).expect("every row has a line");
+            let marks: Vec<&str> = line.trim_end_matches('|').rsplit('|').take(5).collect();
+            let marked = columns.iter().any(|column| marks[4 - column].contains('●'));
+            let taken = !never.iter().chain(NEVER).any(|(_, rows)| rows.contains(row));
+            let booked_too_late = *row == Row::ClosedLate && product != Product::Simple;
+            assert_eq!(marked, taken || booked_too_late, "{product:?} {row:?}");
+        }
+    }
+}

@@ -18,6 +18,7 @@ mod runbook;
 mod scenario;
 mod scripts;
 mod secrets;
+mod state_machine;
 mod table;
 mod undecided;
 mod words;

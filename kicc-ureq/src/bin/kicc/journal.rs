@@ -24,6 +24,7 @@ use serde::Serialize;
 
 use crate::{
     client::{self, Files},
+    diagram,
     exit::{Exit, Fail},
     result::{self, Format, Told},
     timeline,
@@ -79,6 +80,9 @@ pub struct ShowArgs {
     /// The number of an approval or of a refund
     #[arg(value_name = "N", value_parser = TransactionNumber::new_long)]
     number: TransactionNumber,
+    /// Draws the messages between shop, kicc, journal and gateway instead
+    #[arg(long, value_enum, value_name = "FORM", num_args = 0..=1, require_equals = true, default_missing_value = "mermaid")]
+    diagram: Option<diagram::Form>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -278,6 +282,9 @@ fn show(args: &ShowArgs) -> Result<Exit, Fail> {
         }
         if std::mem::replace(&mut found, true) {
             writeln!(out)?;
+        }
+        if let Some(form) = args.diagram {
+            return Ok(diagram::write(&row, form, now(), &mut out)?);
         }
         let refunds = match row.kind {
             Kind::Approval => journal.refunds(&row.key)?,

@@ -4,6 +4,7 @@
 mod accept;
 mod client;
 mod config;
+mod diagram;
 mod exit;
 mod journal;
 mod keys;

@@ -6,7 +6,7 @@ use kicc_proto::{
     flow::{Charged, Outcome, RefundOutcome, Verdict, table::Verb},
     journal::{
         Kind, Row, Standing,
-        record::{Happening, Pending, Record},
+        record::{Happening, Pending, Record, RecordError},
     },
     product::Product,
     time::UnixMillis,
@@ -19,17 +19,9 @@ pub fn write(row: &Row, refunds: &[Row], now: UnixMillis, out: &mut impl Write) 
     let number = &row.key.number;
     let record = match Record::of_row(row) {
         Ok(record) => record,
-        Err(error) => {
-            writeln!(out, "{number}  made {}", times::stamp(row.created_at))?;
-            writeln!(out, "This record cannot be read and is left alone: {error}.")?;
-            return writeln!(out, "Use the version of this program that wrote it, or a newer one.");
-        }
+        Err(error) => return unreadable(row, &error, out),
     };
-    let what = match &record.original {
-        Some(original) => format!("refund of {original}"),
-        None => "approval".into(),
-    };
-    writeln!(out, "{number}  {what}, {}", words::won(record.amount.total()))?;
+    writeln!(out, "{number}  {}", what(&record))?;
     let (terminal, environment) = (&row.key.terminal, &row.key.environment);
     writeln!(out, "terminal {terminal}, environment {environment}, product {}", row.key.product.as_str())?;
     writeln!(out)?;
@@ -54,11 +46,33 @@ pub fn write(row: &Row, refunds: &[Row], now: UnixMillis, out: &mut impl Write) 
     Ok(())
 }
 
+/// What is said of a record that cannot be read.
+pub fn unreadable(row: &Row, error: &RecordError, out: &mut impl Write) -> io::Result<()> {
+    writeln!(out, "{}  made {}", row.key.number, times::stamp(row.created_at))?;
+    writeln!(out, "This record cannot be read and is left alone: {error}.")?;
+    writeln!(out, "Use the version of this program that wrote it, or a newer one.")
+}
+
+/// `approval, 40,000 won`.
+pub fn what(record: &Record) -> String {
+    let what = match &record.original {
+        Some(original) => format!("refund of {original}"),
+        None => "approval".into(),
+    };
+    format!("{what}, {}", words::won(record.amount.total()))
+}
+
+/// Before which entry of the history others are not kept, and how many.
+pub fn dropped(record: &Record) -> Option<(usize, u32)> {
+    (record.history_dropped > 0).then(|| (record.history.len().min(8), record.history_dropped))
+}
+
 fn history(record: &Record, out: &mut impl Write) -> io::Result<()> {
     let mut day = String::new();
+    let dropped = dropped(record);
     for (at, entry) in record.history.iter().enumerate() {
-        if at == record.history.len().min(8) && record.history_dropped > 0 {
-            writeln!(out, "              ... {} entries are not kept ...", record.history_dropped)?;
+        if let Some((_, missing)) = dropped.filter(|(before, _)| at == *before) {
+            writeln!(out, "              ... {missing} entries are not kept ...")?;
         }
         let stamp = times::stamp(entry.at);
         let today = stamp.split(' ').next().unwrap_or_default();
@@ -71,7 +85,8 @@ fn history(record: &Record, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-fn happening(what: &Happening, record: &Record) -> String {
+/// What happened, in words.
+pub fn happening(what: &Happening, record: &Record) -> String {
     match what {
         Happening::Made if record.kind == Kind::Refund => "the refund was written down".into(),
         Happening::Made => "the order was written down".into(),
@@ -109,7 +124,8 @@ fn happening(what: &Happening, record: &Record) -> String {
     }
 }
 
-fn standing(row: &Row, record: &Record, now: UnixMillis) -> String {
+/// Where it stands, and in further lines why.
+pub fn standing(row: &Row, record: &Record, now: UnixMillis) -> String {
     let told = if row.told { "told" } else { "nobody was told yet" };
     match record.verdict() {
         Some(verdict) => {

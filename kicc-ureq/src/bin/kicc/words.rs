@@ -4,7 +4,7 @@ use kicc_proto::{
     codes::{Class, Codes, ResultCode},
     flow::{
         outcome::Resolution,
-        said::{Said, Unclear},
+        said::{Said, Unclear, shown},
         table::Verb,
     },
     iamport::Verdict,
@@ -137,7 +137,8 @@ pub fn cashier_hint(said: &Said, codes: &Codes) -> Option<String> {
 /// What a person said of it.
 pub fn resolution(resolution: &Resolution) -> String {
     let charged = if resolution.charged { "charged" } else { "not charged" };
-    format!("resolved by a person as {charged}: {}", resolution.note)
+    // What a person types is masked as what a gateway says is (R23).
+    format!("resolved by a person as {charged}: {}", shown(&resolution.note))
 }
 
 #[cfg(test)]
