@@ -197,6 +197,12 @@ impl Done {
         self.record.as_deref()
     }
 
+    /// Whether it is an end of which nothing was recorded.
+    #[must_use]
+    pub fn is_unrecorded(&self) -> bool {
+        matches!(*self.ended, Ended::Verdict(_)) && self.record.is_none()
+    }
+
     /// The revision that is to be marked as told (R22), when the end is in the journal.
     #[must_use]
     pub fn revision(&self) -> Option<u64> {
