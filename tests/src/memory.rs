@@ -27,6 +27,8 @@ pub enum Fault {
     NotKnownLost,
     /// A read fails.
     NotRead,
+    /// The refunds of an approval are read from before any was made.
+    NoRefunds,
 }
 
 /// One handle on a journal in memory. Dropping it makes its holder dead (R20); the rows live as long as one handle.
@@ -49,6 +51,7 @@ struct State {
     alive: BTreeSet<String>,
     handles: u64,
     faults: VecDeque<Fault>,
+    rescues_share: Option<u32>,
 }
 
 impl Default for MemoryJournal {
@@ -97,6 +100,11 @@ impl MemoryJournal {
         lock(&self.state).faults.clear();
     }
 
+    /// Gives each handle so many rescues in flight (R14); `None`, as at first: as many as it likes.
+    pub fn share_rescues(&self, share: Option<u32>) {
+        lock(&self.state).rescues_share = share;
+    }
+
     /// Declares that the journal was restored from a backup (R24): new numbers must begin with `prefix`, which no
     /// number ever did, and all rows are suspect.
     ///
@@ -136,7 +144,7 @@ impl MemoryJournal {
     /// Runs a write, or what a scripted fault makes of it.
     fn change<T>(&self, write: impl FnOnce(&mut State) -> Result<T, WriteError>) -> Result<T, WriteError> {
         let mut state = lock(&self.state);
-        match state.fault(|fault| fault != Fault::NotRead) {
+        match state.fault(|fault| !matches!(fault, Fault::NotRead | Fault::NoRefunds)) {
             None => write(&mut state),
             Some(Fault::NotKnownStored) => {
                 write(&mut state)?;
@@ -198,6 +206,9 @@ impl Journal for MemoryJournal {
     }
 
     fn refunds(&self, original: &Key) -> Result<Vec<Row>, ReadError> {
+        if lock(&self.state).fault(|fault| fault == Fault::NoRefunds).is_some() {
+            return Ok(Vec::new());
+        }
         self.read(|state| {
             state.sorted(|row| {
                 row.original.as_ref() == Some(&original.number) && same_terminal(&row.key, original)
@@ -272,6 +283,10 @@ impl Journal for MemoryJournal {
 
     fn admission(&self) -> Result<Admission, ReadError> {
         self.read(|state| state.admission.clone())
+    }
+
+    fn rescues_share(&self) -> Option<u32> {
+        lock(&self.state).rescues_share
     }
 }
 

@@ -220,10 +220,12 @@ impl Adapter for Postgres {
 }
 
 /// What looks into the journal in memory, or breaks it: `kicc-hyper`'s own tests do so with PostgreSQL.
-const IN_MEMORY: [&str; 4] = [
+const IN_MEMORY: [&str; 6] = [
     "r2_what_cannot_be_recorded_is_never_sent",
     "r2_while_the_journal_does_not_say_whether_it_was_recorded_it_is_open",
     "r3_what_this_call_could_not_record_is_never_sent_only_if_nobody_recorded_it",
+    "r14_no_more_rescues_are_in_flight_than_this_process_has_a_share_of",
+    "r16_what_this_call_could_not_record_is_not_attempted_only_if_nobody_else_refunded",
     "r17_a_stopping_client_leaves_its_rescues_to_recovery",
 ];
 

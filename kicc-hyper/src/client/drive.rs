@@ -11,7 +11,7 @@ use kicc_proto::{
     journal::{Key, WriteError},
     wire::{Failure, NotSent, RequestBuffer, sign::Nonce},
 };
-use tokio::time::{Duration, Instant, timeout_at};
+use tokio::time::{Duration, Instant};
 use tracing::{Instrument as _, debug, debug_span, warn};
 
 use super::{
@@ -155,7 +155,7 @@ impl Hand {
         // A slot that does not come free in time lets the permission lapse, and the message is not sent.
         let _slot = match verb {
             Verb::Approve => None,
-            _ => timeout_at(send_by, inner.rescues.acquire()).await.ok(),
+            _ => inner.rescues.take(send_by, || inner.journal.rescues_share()).await,
         };
         let access = inner.token(&self.terminal, send_by).await;
         let transmit = guard.take();

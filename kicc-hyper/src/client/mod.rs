@@ -20,6 +20,7 @@ mod iamport;
 #[cfg(feature = "postgres")]
 mod joined;
 mod keeper;
+mod limit;
 mod progress;
 mod recover;
 mod refund;
@@ -69,6 +70,7 @@ use self::{
     counters::Counters,
     drive::{StandBy, Stop, Stopped},
     hand::{Hand, Hands},
+    limit::Slots,
     shutdown::State,
     tokens::Purses,
 };
@@ -90,7 +92,7 @@ pub(crate) struct Inner {
     on_drop: OnDrop,
     clock: Clock,
     /// Slots for rescues in flight (R14): a gateway that comes back must not be met by a storm.
-    rescues: Semaphore,
+    rescues: Slots,
     /// The same for records that recovery works on: those that wait hold none.
     recoveries: Semaphore,
     purses: Purses,
@@ -183,7 +185,7 @@ impl Builder {
     pub fn build(self) -> Result<Client, BuildError> {
         let terminals = Terminals::new(self.terminals, &self.policy, self.transport.is_loopback())?;
         let purses = Purses::new(&terminals);
-        let slots = self.policy.rescues_in_flight as usize;
+        let slots = self.policy.rescues_in_flight;
         Ok(Client {
             inner: Arc::new(Inner {
                 driver: Driver {
@@ -198,8 +200,8 @@ impl Builder {
                 patience: self.patience,
                 on_drop: self.on_drop,
                 clock: Clock::new(),
-                rescues: Semaphore::new(slots),
-                recoveries: Semaphore::new(slots),
+                rescues: Slots::new(slots),
+                recoveries: Semaphore::new(slots as usize),
                 purses,
                 counters: Counters::default(),
                 state: watch::Sender::new(State::Running),

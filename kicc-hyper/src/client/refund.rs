@@ -79,6 +79,7 @@ impl Inner {
         }
         let end = self.patience_end();
         let mut pruned = 0;
+        let mut not_recorded = None;
         loop {
             let refunds = self.journal.refunds(&original.key).await?;
             let opening =
@@ -87,6 +88,9 @@ impl Inner {
                 RefundCall::Known(key) => return self.follow(&key, end, true).await,
                 RefundCall::New(persist) => persist,
             };
+            if let Some((hand, done)) = not_recorded {
+                return self.stopped(hand, Stop::Done(done), end).await;
+            }
             let hand = Hand::new(self, terminal, &persist.row().key);
             match hand.drive(Step::Persist(persist), end, StandBy::End).await {
                 // Another call was first under this refund's number, or with another refund: look again.
@@ -97,6 +101,8 @@ impl Inner {
                 {
                     pruned += 1;
                 }
+                // The journal did not take it, which is the end only where nobody else's refund is there by now (R3).
+                Stop::Done(done) if done.is_unrecorded() => not_recorded = Some((hand, done)),
                 stop => return self.stopped(hand, stop, end).await,
             }
         }

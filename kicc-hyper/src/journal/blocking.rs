@@ -126,4 +126,8 @@ impl<J: Journal + ?Sized + 'static> AsyncJournal for Blocking<J> {
     fn admission(&self) -> BoxFuture<'_, Result<Admission, ReadError>> {
         self.read_call(Journal::admission)
     }
+
+    fn rescues_share(&self) -> Option<u32> {
+        self.0.rescues_share()
+    }
 }

@@ -193,6 +193,9 @@ impl AsyncJournal for Journal {
     fn admission(&self) -> BoxFuture<'_, Result<Admission, ReadError>> {
         self.watch("admission", self.journal.admission())
     }
+    fn rescues_share(&self) -> Option<u32> {
+        self.journal.rescues_share()
+    }
     fn close(&self) -> BoxFuture<'_, ()> {
         self.journal.close()
     }

@@ -24,6 +24,7 @@ pub fn trials(shared: &Shared) -> Vec<Trial> {
         shared.trial("r20_a_local_clock_that_is_wrong_takes_nothing_and_keeps_nothing", wrong_clock),
         shared.trial("r20_a_replica_that_was_cut_off_finds_out_by_its_token", cut_off),
         shared.trial("r20_a_row_in_somebodys_transaction_is_not_waited_for", locked),
+        shared.trial("r14_those_who_live_share_a_cap_on_rescues", shared_cap),
     ]
     .into()
 }
@@ -165,4 +166,39 @@ async fn locked(shared: &Shared) {
     client.batch_execute("ROLLBACK").await.unwrap();
     assert!(matches!(claim(&journal, &row, 0).await, Claimed::Yes(_)));
     assert_eq!(journal.find(&key("N1")).await.unwrap().unwrap().token, 2);
+}
+
+/// Each has an even part of it, one at least; none at first, so that the others hear of it before it begins; and the part
+/// of one that ended or died is the others'.
+async fn shared_cap(shared: &Shared) {
+    let cluster = shared.cluster();
+    let database = cluster.database();
+    let address = format!("{}?kicc_rescues_in_flight=7", cluster.address(&database));
+    let opened = async || PostgresJournal::open_with(&address, crate::rows::brisk()).await.unwrap();
+    let come_to = async |journals: &[&PostgresJournal], shares: &[u32]| {
+        let began = Instant::now();
+        loop {
+            let now: Vec<u32> = journals.iter().map(|journal| journal.rescues_share().unwrap()).collect();
+            assert!(now.iter().sum::<u32>() <= 7, "{now:?}");
+            if now == shares {
+                break;
+            }
+            assert!(began.elapsed() < Duration::from_secs(5), "{now:?} do not become {shares:?}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let one = opened().await;
+    come_to(&[&one], &[7]).await;
+    let two = opened().await;
+    assert_eq!(two.rescues_share(), Some(0), "before the other one has heard of it");
+    come_to(&[&one, &two], &[3, 3]).await;
+    let (three, runtime) = on_its_own(cluster, &database).await;
+    assert_eq!(three.rescues_share(), None, "it knows of no cap, and counts all the same");
+    come_to(&[&one, &two], &[2, 2]).await;
+    runtime.shutdown_background();
+    come_to(&[&one, &two], &[3, 3]).await;
+    one.close().await;
+    come_to(&[&two], &[7]).await;
+    cluster.sql(&database, "ALTER TABLE kicc_holders RENAME TO gone");
+    come_to(&[&two], &[0]).await;
 }

@@ -204,6 +204,12 @@ impl Done {
         self.life.as_ref().map(|life| &life.record)
     }
 
+    /// Whether it is an end of which nothing was recorded.
+    #[must_use]
+    pub fn is_unrecorded(&self) -> bool {
+        matches!(*self.ended, Ended::Verdict(_)) && self.record.is_none()
+    }
+
     /// The revision that is to be marked as told (R22), when the end is in the journal.
     #[must_use]
     pub fn revision(&self) -> Option<u64> {

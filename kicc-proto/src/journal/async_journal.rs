@@ -101,6 +101,12 @@ pub trait AsyncJournal: Send + Sync {
     /// When the store cannot be read.
     fn admission(&self) -> BoxFuture<'_, Result<Admission, ReadError>>;
 
+    /// How many rescues this process may have in flight now, of a cap that all who share the journal have together (R14);
+    /// `None`: there is no such cap. Asked before each of them, so it must not wait.
+    fn rescues_share(&self) -> Option<u32> {
+        None
+    }
+
     /// Takes no more calls, and comes back when what was taken before is done and the holder is dead (R20). What has no
     /// queue of its own has nothing to do here: its holder is dead when it is dropped.
     fn close(&self) -> BoxFuture<'_, ()> {

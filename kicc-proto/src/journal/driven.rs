@@ -113,4 +113,7 @@ impl<J: AsyncJournal> Journal for Driven<J> {
     fn admission(&self) -> Result<Admission, ReadError> {
         self.read_call(self.journal.admission())
     }
+    fn rescues_share(&self) -> Option<u32> {
+        self.journal.rescues_share()
+    }
 }

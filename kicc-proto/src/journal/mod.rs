@@ -386,6 +386,12 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// When the store cannot be read.
     fn admission(&self) -> Result<Admission, ReadError>;
+
+    /// How many rescues this process may have in flight now, of a cap that all who share the journal have together (R14);
+    /// `None`: there is no such cap. Asked before each of them, so it must not wait.
+    fn rescues_share(&self) -> Option<u32> {
+        None
+    }
 }
 
 #[cfg(test)]

@@ -94,7 +94,8 @@ impl Inner {
         let key = transmit.key().clone();
         let send_by = self.clock.instant(permit.mono);
         // A slot that does not come free in time lets the permission lapse, and the message is not sent.
-        let _slot = (verb != Verb::Approve).then(|| self.rescues.take(send_by));
+        let _slot =
+            (verb != Verb::Approve).then(|| self.rescues.take(send_by, || self.journal.rescues_share()));
         let Ok(access) = self.token(terminal, send_by) else { return transmit.no_token(self.clock.now()) };
         let credentials = terminal.credentials(access.as_ref());
         let mut buffer = RequestBuffer::new();

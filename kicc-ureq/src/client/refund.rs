@@ -71,6 +71,7 @@ impl Inner {
         }
         let end = self.patience_end();
         let mut pruned = 0;
+        let mut not_recorded = None;
         loop {
             let refunds = self.journal.refunds(&original.key)?;
             let opening =
@@ -79,6 +80,9 @@ impl Inner {
                 RefundCall::Known(key) => return self.follow(&key, end, true),
                 RefundCall::New(persist) => persist,
             };
+            if let Some((key, done)) = not_recorded {
+                return self.stopped(&key, Stop::Done(done), end);
+            }
             let key = persist.key().clone();
             match self.drive(terminal, &key, Step::Persist(persist), end, StandBy::End) {
                 // Another call was first under this refund's number, or with another refund: look again.
@@ -89,6 +93,8 @@ impl Inner {
                 {
                     pruned += 1;
                 }
+                // The journal did not take it, which is the end only where nobody else's refund is there by now (R3).
+                Stop::Done(done) if done.is_unrecorded() => not_recorded = Some((key, done)),
                 stop => return self.stopped(&key, stop, end),
             }
         }

@@ -57,7 +57,7 @@ impl Inner {
         if let Some(token) = held() {
             return Ok(Some(token));
         }
-        let _asking = purse.asking.take(by).ok_or(NotSent::Token)?;
+        let _asking = purse.asking.take(by, || None).ok_or(NotSent::Token)?;
         // It may have come meanwhile.
         if let Some(token) = held() {
             return Ok(Some(token));

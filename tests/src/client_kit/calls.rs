@@ -24,7 +24,10 @@ use super::{
     Adapter, Begun, Case, Order, Setup, Shop, easytalk_terminal, iamport_terminal, number, outcome, refunded,
     settled, simple_terminal, still_open,
 };
-use crate::memory::{Fault, MemoryJournal};
+use crate::{
+    memory::{Fault, MemoryJournal},
+    van::{Kind, Van, VanConfig},
+};
 
 pub(super) fn cases() -> Vec<Case> {
     cases![
@@ -45,6 +48,7 @@ pub(super) fn cases() -> Vec<Case> {
         r11_a_terminal_that_could_not_sell_is_refused,
         r11_without_a_status_query_unknown_is_for_a_person,
         r17_a_stopping_client_leaves_its_rescues_to_recovery,
+        r14_no_more_rescues_are_in_flight_than_this_process_has_a_share_of,
     ]
 }
 
@@ -356,4 +360,43 @@ fn r17_a_stopping_client_leaves_its_rescues_to_recovery(adapter: &dyn Adapter) {
         Told::Yes
     });
     assert_eq!((report.unwrap().settled, ends), (1, vec!["reversed"]));
+}
+
+/// R14: a cap that several processes have together. None are sent while there is no share at all, nor is any given up.
+fn r14_no_more_rescues_are_in_flight_than_this_process_has_a_share_of(adapter: &dyn Adapter) {
+    const LATENCY: Duration = Duration::from_millis(40);
+    let shop = Shop::new(adapter);
+    let van = Van::start(VanConfig { latency: LATENCY, ..VanConfig::default() }).expect("loopback");
+    let shop = Shop { van, ..shop };
+    let client = shop.client();
+    shop.journal.share_rescues(Some(0));
+    let numbers: Vec<String> = (0..12).map(|at| format!("Xrsta-{at}")).collect();
+    thread::scope(|scope| {
+        let client = &*client;
+        let calls: Vec<_> = numbers
+            .iter()
+            .map(|number| scope.spawn(move || outcome(client.approve(&order(number)))))
+            .collect();
+        let booked = || numbers.iter().filter(|number| shop.standing(number)).count();
+        while booked() < numbers.len() {
+            thread::sleep(Duration::from_millis(5));
+        }
+        thread::sleep(Duration::from_millis(300));
+        assert_eq!(booked(), numbers.len(), "one was sent without a share");
+        shop.journal.share_rescues(Some(2));
+        for call in calls {
+            assert_eq!(call.join().expect("it has ended").name(), "reversed");
+        }
+    });
+    let ledger = shop.van.ledger();
+    let seen = ledger.entries.iter().flat_map(|entry| &entry.requests);
+    let rescues: Vec<u64> =
+        seen.filter(|seen| seen.kind == Kind::NetCancel && seen.body.is_some()).map(|seen| seen.at).collect();
+    // They arrived before the first of them could be answered.
+    let beside = |first: &u64| {
+        let answered = first + LATENCY.as_millis() as u64;
+        rescues.iter().filter(|at| (*first..answered).contains(at)).count()
+    };
+    let most = rescues.iter().map(beside).max().unwrap_or(0);
+    assert!((1..=2).contains(&most), "{most} at once: {rescues:?}");
 }

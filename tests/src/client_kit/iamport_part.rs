@@ -13,12 +13,14 @@ use super::{
     iamport::{PRICE, assert_correct, client, order},
     number, outcome, refunded, settled,
 };
+use crate::memory::Fault;
 
 pub(super) fn cases() -> Vec<Case> {
     cases![
         r16_parts_are_given_back_one_after_the_other,
         r16_of_parts_at_once_one_is_open,
         r16_a_part_ends_as_its_look_up_says,
+        r16_what_this_call_could_not_record_is_not_attempted_only_if_nobody_else_refunded,
     ]
 }
 
@@ -102,6 +104,43 @@ fn r16_of_parts_at_once_one_is_open(adapter: &dyn Adapter) {
         let times = if same { 1 } else { done as u64 };
         assert_eq!(given_back(&shop, text), 3_000 * times, "{text}");
     }
+    assert_correct(&shop);
+}
+
+/// R3: a shop that asks again, after a crash or at another replica, is not told that the customer stays charged because the
+/// journal does not take a row just then.
+fn r16_what_this_call_could_not_record_is_not_attempted_only_if_nobody_else_refunded(adapter: &dyn Adapter) {
+    let shop = Shop::new(adapter);
+    let client = client(&shop, |_| {});
+    let ord = number("ORD-1");
+    sell(&*client, "ORD-1");
+    shop.journal.fail_next(Fault::NotStored, 1);
+    let end = refunded(client.refund(&ord));
+    assert!(matches!(end, RefundOutcome::NotAttempted(_)), "{end:?}");
+    assert_eq!(given_back(&shop, "ORD-1"), 0);
+    // Where the journal cannot be read either, nothing is told of it.
+    shop.journal.fail_next(Fault::NoRefunds, 1);
+    shop.journal.fail_next(Fault::NotStored, 1);
+    shop.journal.fail_next(Fault::NotRead, 1);
+    let unread = client.refund(&ord).map(|_| ());
+    assert!(matches!(unread, Err(Error::Read(_))), "{unread:?}");
+
+    assert_eq!(refunded(client.refund_part(&ord, &part("A", 3_000))), RefundOutcome::Refunded);
+    assert_eq!(refunded(client.refund(&ord)), RefundOutcome::Refunded);
+    // As if these had been recorded between this call's look and its write.
+    let overtaken = || {
+        shop.journal.fail_next(Fault::NoRefunds, 1);
+        shop.journal.fail_next(Fault::NotStored, 1);
+    };
+    overtaken();
+    let end = settled(client.refund(&ord));
+    assert_eq!((end.end().refund_outcome(), end.end().repeat()), (Some(&RefundOutcome::Refunded), true));
+    overtaken();
+    let end = settled(client.refund_part(&ord, &part("A", 3_000)));
+    assert_eq!((end.end().refund_outcome(), end.end().repeat()), (Some(&RefundOutcome::Refunded), true));
+    overtaken();
+    let nothing = client.refund_part(&ord, &part("B", 1)).map(|_| ());
+    assert_eq!(nothing, Err(Error::Refund(RefundError::NothingLeft)));
     assert_correct(&shop);
 }
 

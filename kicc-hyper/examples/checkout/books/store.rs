@@ -45,6 +45,10 @@ impl Store {
 
     /// Opens a database, without TLS: one of this machine, or of a network that nobody else is in.
     pub async fn database(address: &str, table: &str) -> Result<Self, Error> {
+        // What only the journal understands of it.
+        let (place, settings) = address.split_once('?').unwrap_or((address, ""));
+        let settings: Vec<&str> = settings.split('&').filter(|part| !part.starts_with("kicc_")).collect();
+        let address = format!("{place}?{}", settings.join("&"));
         let mut config: Config = address.parse().map_err(|_| "the database's address is not understood")?;
         // A transaction that this process leaves open must not keep the orders' rows, and the journal's, from the others.
         let millis = PATIENCE.as_millis();

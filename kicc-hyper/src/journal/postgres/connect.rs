@@ -1,6 +1,6 @@
 //! Connections: the database's address, TLS, and how many there are.
 
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, num::NonZeroU32, time::Duration};
 
 use deadpool_postgres::{
     Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, Timeouts,
@@ -119,6 +119,8 @@ pub(super) struct Address {
     pub mark: Option<String>,
     /// `kicc_lease`.
     pub lease: Option<Duration>,
+    /// `kicc_rescues_in_flight`.
+    pub rescues_in_flight: Option<NonZeroU32>,
 }
 
 impl Address {
@@ -131,7 +133,7 @@ impl Address {
         }
         let (base, query) = address.split_once('?').unwrap_or((address, ""));
         let (mut mode, mut ca) = (None, None);
-        let (mut failover, mut mark, mut lease) = (None, None, None);
+        let (mut failover, mut mark, mut lease, mut rescues_in_flight) = (None, None, None, None);
         let decoded = |path: &str| percent_decode_str(path).decode_utf8_lossy().into_owned();
         let mut rest = Vec::new();
         for part in query.split('&').filter(|part| !part.is_empty()) {
@@ -145,6 +147,11 @@ impl Address {
                     let seconds = seconds.parse().ok().filter(|seconds| (1..=3_600).contains(seconds));
                     let seconds = seconds.ok_or_else(|| bad("`kicc_lease` must be 1 to 3600 seconds"))?;
                     lease = Some(Duration::from_secs(seconds));
+                }
+                Some(("kicc_rescues_in_flight", count)) => {
+                    let count = count.parse();
+                    let why = "`kicc_rescues_in_flight` must be a number from 1";
+                    rescues_in_flight = Some(count.map_err(|_| bad(why))?);
                 }
                 _ => rest.push(part),
             }
@@ -162,7 +169,7 @@ impl Address {
             None => SslMode::Require,
         };
         config.ssl_mode(mode);
-        Ok(Address { config, ca, failover, mark, lease })
+        Ok(Address { config, ca, failover, mark, lease, rescues_in_flight })
     }
 }
 
@@ -209,12 +216,13 @@ mod tests {
 
     #[test]
     fn what_all_who_share_a_database_must_agree_on_may_stand_in_its_address() {
-        let address =
-            "postgres://app@db/shop?kicc_failover=keeps_commits&kicc_mark=/var/a%20mark&kicc_lease=9";
-        let Address { failover, mark, lease, .. } = Address::parse(address).unwrap();
+        let address = "postgres://app@db/shop?kicc_failover=keeps_commits&kicc_mark=/var/a%20mark&kicc_lease=9&\
+             kicc_rescues_in_flight=32";
+        let Address { failover, mark, lease, rescues_in_flight, .. } = Address::parse(address).unwrap();
         assert_eq!((failover, mark.as_deref()), (Some(Failover::KeepsCommits), Some("/var/a mark")));
-        assert_eq!(lease, Some(Duration::from_secs(9)));
-        for wrong in ["kicc_failover=maybe", "kicc_lease=0", "kicc_lease=1m"] {
+        assert_eq!((lease, rescues_in_flight), (Some(Duration::from_secs(9)), NonZeroU32::new(32)));
+        let wrong = ["kicc_failover=maybe", "kicc_lease=0", "kicc_lease=1m", "kicc_rescues_in_flight=0"];
+        for wrong in wrong {
             assert!(Address::parse(&format!("postgres://app@db/shop?{wrong}")).is_err(), "{wrong}");
         }
     }

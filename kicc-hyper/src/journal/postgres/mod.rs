@@ -23,6 +23,7 @@ mod work;
 
 use std::{
     fmt,
+    num::NonZeroU32,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -44,7 +45,7 @@ use kicc_sqlite::Opened;
 
 use self::{
     connect::{Pools, connection},
-    holder::keep_alive,
+    holder::{Share, keep_alive},
     mark::Follower,
     queue::{Queue, Tally},
     statement::{error_text, query, select, unreadable_text},
@@ -105,6 +106,10 @@ pub struct PostgresSettings {
     /// How long a process counts as alive after its last word, and so how long recovery waits for what a process that
     /// crashed has left; default 60 s (our choice: the lease of an attempt, which it never falls short of).
     pub lease: Duration,
+    /// How many rescues all who share the database may have in flight together (R14), each an even part of it; default:
+    /// no such cap, and each has [`Policy::rescues_in_flight`](kicc_proto::flow::Policy::rescues_in_flight), which bounds
+    /// its part too. All must say the same.
+    pub rescues_in_flight: Option<NonZeroU32>,
     /// What a failover may do to what was committed.
     pub failover: Failover,
     /// A mark outside the database (R24); default: none, then a restore into the same database goes unnoticed unless a
@@ -142,6 +147,7 @@ impl Default for PostgresSettings {
             commit_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(5),
             lease: Duration::from_secs(60),
+            rescues_in_flight: None,
             failover: Failover::default(),
             mark: None,
             queue: 16_384,
@@ -158,6 +164,7 @@ impl fmt::Debug for PostgresSettings {
             .field("statement_timeout", &self.statement_timeout)
             .field("commit_timeout", &self.commit_timeout)
             .field("lease", &self.lease)
+            .field("rescues_in_flight", &self.rescues_in_flight)
             .field("failover", &self.failover)
             .field("mark", &self.mark.is_some())
             .finish_non_exhaustive()
@@ -175,6 +182,7 @@ struct Shared {
     /// The last that this holder is known to have written.
     own: AtomicU64,
     found_restored: AtomicBool,
+    share: Share,
     tally: Tally,
 }
 
@@ -183,8 +191,9 @@ impl PostgresJournal {
     /// there are none, with the default settings.
     ///
     /// TLS is required, and the server verified, unless the address says `sslmode=disable` or does not leave this machine;
-    /// `sslrootcert=/path` names the authority. `kicc_failover=keeps_commits`, `kicc_lease=60` (seconds) and
-    /// `kicc_mark=/path` go before the settings of those names, so that all who share a database can share its address.
+    /// `sslrootcert=/path` names the authority. `kicc_failover=keeps_commits`, `kicc_lease=60` (seconds),
+    /// `kicc_rescues_in_flight=32` and `kicc_mark=/path` go before the settings of those names, so that all who share a
+    /// database can share its address.
     ///
     /// # Errors
     /// When the database cannot be used, or another version made its tables.
@@ -447,6 +456,10 @@ impl AsyncJournal for PostgresJournal {
             };
             Ok(rows.first().and_then(read).unwrap_or(Admission::None))
         })
+    }
+
+    fn rescues_share(&self) -> Option<u32> {
+        self.shared.share.now()
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -15,7 +15,7 @@ use super::{
     PostgresSettings, Shared,
     connect::{Address, Pools, connection},
     group::Group,
-    holder,
+    holder::{self, Share},
     mark::{Follower, MarkFile},
     millis,
     queue::Tally,
@@ -85,6 +85,7 @@ pub(super) async fn open(
     let said = Address::parse(address)?;
     settings.failover = said.failover.unwrap_or(settings.failover);
     settings.lease = said.lease.unwrap_or(settings.lease);
+    settings.rescues_in_flight = said.rescues_in_flight.or(settings.rescues_in_flight);
     if let Some(path) = said.mark {
         let file = spawn_blocking(move || MarkFile::open(path)).await;
         let file = file.map_err(std::io::Error::other).and_then(|file| file).map_err(OpenError::Mark)?;
@@ -114,6 +115,7 @@ pub(super) async fn open(
         highest: AtomicU64::new(mark.unwrap_or(0)),
         own: AtomicU64::new(0),
         found_restored: AtomicBool::new(false),
+        share: Share::new(settings.rescues_in_flight),
         tally: Tally::default(),
         settings,
     });

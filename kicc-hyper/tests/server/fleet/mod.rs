@@ -1,6 +1,7 @@
 //! Replicas of the example server on one PostgreSQL (R20): killed, stopped and woken, cut off from the database, the
 //! database restarted under them.
 
+mod cap;
 mod customers;
 mod link;
 mod paused;
@@ -49,6 +50,7 @@ pub fn trials() -> Vec<Trial> {
             "fleet::r14_what_a_dead_replica_left_is_shared_within_the_lease_and_under_the_cap",
             shares::run,
         ),
+        trial("fleet::r14_replicas_have_a_cap_on_rescues_together", cap::run),
     ];
     if long() {
         trials.push(trial("fleet::throughput_of_one_two_and_four_replicas", throughput::run));
@@ -65,6 +67,8 @@ struct Fleet {
     replicas: Vec<Replica>,
     /// More of the server's options.
     options: Vec<String>,
+    /// What the database's address says beside where it is.
+    settings: String,
 }
 
 struct Replica {
@@ -75,12 +79,23 @@ struct Replica {
 
 impl Fleet {
     fn open(cluster: &Arc<Cluster>, van: VanConfig, replicas: usize, options: &[&str]) -> Self {
+        Self::open_at(cluster, van, replicas, options, "")
+    }
+
+    fn open_at(
+        cluster: &Arc<Cluster>,
+        van: VanConfig,
+        replicas: usize,
+        options: &[&str],
+        settings: &str,
+    ) -> Self {
         let mut fleet = Fleet {
             van: Van::start(van).unwrap(),
             database: cluster.database(),
             folder: tempfile::tempdir().unwrap(),
             replicas: Vec::new(),
             options: options.iter().map(|&option| option.to_owned()).collect(),
+            settings: settings.to_owned(),
             cluster: Arc::clone(cluster),
         };
         for _ in 0..replicas {
@@ -92,8 +107,8 @@ impl Fleet {
 
     fn start(&self, which: usize) {
         let replica = &self.replicas[which];
-        let (gateway, database, hurry) =
-            (self.van.base_url(), replica.link.address(&self.database), HURRY.to_string());
+        let database = replica.link.address(&self.database) + &self.settings;
+        let (gateway, hurry) = (self.van.base_url(), HURRY.to_string());
         let mut arguments = vec![
             "--listen",
             "127.0.0.1:0",

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How long the gateway takes for each message.
-const LATENCY: Duration = Duration::from_millis(200);
+pub const LATENCY: Duration = Duration::from_millis(200);
 /// Of each replica.
 const CAP: usize = 4;
 
@@ -74,7 +74,7 @@ pub fn run(programs: Programs) {
 }
 
 /// How many of these were in flight at once: those that arrived before the first of them could be answered.
-fn in_flight(at: &[u64]) -> usize {
+pub fn in_flight(at: &[u64]) -> usize {
     let latency = LATENCY.as_millis() as u64;
     let from = |first: &u64| at.iter().filter(|at| (*first..*first + latency).contains(at)).count();
     at.iter().map(from).max().unwrap_or(0)
