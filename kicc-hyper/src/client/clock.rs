@@ -22,14 +22,17 @@ impl Clock {
     /// The present.
     #[must_use]
     pub fn now(&self) -> Now {
-        self.at(Instant::now())
+        self.of(Instant::now(), Duration::ZERO)
     }
 
     /// A moment that is not in the future, on both clocks.
     #[must_use]
     pub fn at(&self, moment: Instant) -> Now {
+        self.of(moment, Instant::now().saturating_duration_since(moment))
+    }
+
+    fn of(&self, moment: Instant, ago: Duration) -> Now {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let ago = Instant::now().saturating_duration_since(moment);
         Now {
             mono: Mono(millis(moment.saturating_duration_since(self.start))),
             wall: UnixMillis(millis(wall.saturating_sub(ago))),

@@ -189,7 +189,11 @@ impl Hand {
             false => in_flight.failed(Failure::NotSent(NotSent::PermitLapsed), now),
         });
         let span = debug_span!("exchange", number = %key.number, ?verb);
-        let exchange = inner.exchange(&request, limits, may_send, &let_go).instrument(span).await;
+        let exchange = inner.transport.exchange(&request, limits, may_send);
+        // It has its copy; thousands that wait for their answers need not keep two.
+        drop(request);
+        drop(buffer);
+        let exchange = inner.exchange(exchange, &let_go).instrument(span).await;
         let mut in_flight = guard.take();
         if let Some(at) = exchange.written_at {
             in_flight.written(inner.clock.at(Instant::from_std(at)));

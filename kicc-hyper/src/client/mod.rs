@@ -105,22 +105,13 @@ pub(crate) struct Inner {
 
 /// Any transport, whatever its connections are.
 trait Transport: Send + Sync {
-    fn exchange<'a>(
-        &'a self,
-        request: &'a Request<'a>,
-        limits: Limits,
-        may_send: MaySend,
-    ) -> BoxFuture<'a, Exchange>;
+    /// The request is copied before this returns.
+    fn exchange(&self, request: &Request<'_>, limits: Limits, may_send: MaySend) -> BoxFuture<'_, Exchange>;
     fn is_loopback(&self) -> bool;
 }
 
 impl<C: Connect> Transport for Http<C> {
-    fn exchange<'a>(
-        &'a self,
-        request: &'a Request<'a>,
-        limits: Limits,
-        may_send: MaySend,
-    ) -> BoxFuture<'a, Exchange> {
+    fn exchange(&self, request: &Request<'_>, limits: Limits, may_send: MaySend) -> BoxFuture<'_, Exchange> {
         Box::pin(Http::exchange(self, request, limits, may_send))
     }
 
@@ -315,16 +306,10 @@ impl Inner {
     }
 
     /// One exchange; the client may give it up when it shuts down.
-    async fn exchange(
-        &self,
-        request: &Request<'_>,
-        limits: Limits,
-        may_send: MaySend,
-        let_go: &AtomicBool,
-    ) -> Exchange {
+    async fn exchange(&self, exchange: BoxFuture<'_, Exchange>, let_go: &AtomicBool) -> Exchange {
         tokio::select! {
             biased;
-            exchange = self.transport.exchange(request, limits, may_send) => exchange,
+            exchange = exchange => exchange,
             () = self.reaches(State::GivingUp) => Exchange {
                 written_at: None,
                 result: Err(match let_go.load(Ordering::SeqCst) {

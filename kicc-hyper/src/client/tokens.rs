@@ -102,7 +102,8 @@ impl Inner {
             money: false,
         };
         let (request, may_send) = (call.request(&mut buffer), Box::pin(async { true }));
-        let exchange = self.exchange(&request, limits, may_send, &AtomicBool::new(true)).await;
+        let exchange = self.transport.exchange(&request, limits, may_send);
+        let exchange = self.exchange(exchange, &AtomicBool::new(true)).await;
         Ok(call.read(exchange.result?.as_reply())?)
     }
 }

@@ -3,7 +3,7 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
@@ -83,8 +83,11 @@ impl Call {
     }
 
     /// `work`, unless the time runs out. It is looked at before every poll, so that no trickle of bytes stretches it.
-    pub async fn in_time<T>(&self, work: impl Future<Output = Result<T, MaybeSent>>) -> Result<T, MaybeSent> {
-        let (mut work, mut timer) = (pin!(work), pin!(tokio::time::sleep(Duration::ZERO)));
+    pub async fn in_time<T>(
+        &self,
+        mut work: Pin<&mut impl Future<Output = Result<T, MaybeSent>>>,
+    ) -> Result<T, MaybeSent> {
+        let mut timer = pin!(tokio::time::sleep(Duration::ZERO));
         poll_fn(|cx| {
             if self.left().is_none() {
                 return Poll::Ready(Err(MaybeSent::Timeout));

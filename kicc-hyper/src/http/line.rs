@@ -43,14 +43,14 @@ impl<S: Read + Write + Unpin + Send + 'static> Line<S> {
     /// Sends the request once and reads the whole answer.
     pub async fn post(
         &mut self,
-        request: Request<Full<Bytes>>,
+        request: Box<Request<Full<Bytes>>>,
         body_limit: usize,
     ) -> Result<OwnedReply, MaybeSent> {
         let Line { call, sender, connection } = self;
-        let answer = async {
-            let response = sender.send_request(request).await.map_err(|error| name(&error, call))?;
+        let answer = pin!(async {
+            let response = sender.send_request(*request).await.map_err(|error| name(&error, call))?;
             read(response, body_limit, call).await
-        };
+        });
         drive(answer, connection).await
     }
 
@@ -64,10 +64,9 @@ impl<S: Read + Write + Unpin + Send + 'static> Line<S> {
 
 /// `work`, with the connection that it needs; one that ends is dropped.
 pub(super) async fn drive<T, C: Future + Unpin>(
-    work: impl Future<Output = T>,
+    mut work: Pin<&mut impl Future<Output = T>>,
     connection: &mut Option<C>,
 ) -> T {
-    let mut work = pin!(work);
     poll_fn(|cx| {
         loop {
             if let Poll::Ready(done) = work.as_mut().poll(cx) {

@@ -2,6 +2,7 @@
 //! and its answer, and nothing else.
 
 use std::io::{self, ErrorKind};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -45,8 +46,8 @@ impl<S: Read + Unpin> Read for Marked<S> {
         if self.call.left().is_none() {
             return Poll::Ready(Err(ErrorKind::TimedOut.into()));
         }
-        let mut chunk = [0; CHUNK];
-        let mut read = ReadBuf::new(&mut chunk[..into.remaining().min(CHUNK)]);
+        let mut chunk = [const { MaybeUninit::uninit() }; CHUNK];
+        let mut read = ReadBuf::uninit(&mut chunk[..into.remaining().min(CHUNK)]);
         ready!(Pin::new(&mut self.stream).poll_read(cx, read.unfilled()))?;
         if !read.filled().is_empty() {
             // What comes before the request was begun answers something else (R9).

@@ -48,7 +48,7 @@ mod marker;
 mod message;
 pub(crate) mod rustls;
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -93,8 +93,11 @@ struct Shared<C: Connect> {
     kept: Mutex<Vec<Kept<C::Stream>>>,
 }
 
+/// A request as hyper takes it.
+type Message = hyper::Request<Full<Bytes>>;
+
 struct Kept<S: Read + Write + Unpin> {
-    line: Line<S>,
+    line: Box<Line<S>>,
     since: Instant,
 }
 
@@ -139,8 +142,24 @@ impl<C: Connect> Http<C> {
     }
 
     /// Sends the request once and waits for the whole answer, at most up to `send_by` and then `answer_within`.
-    /// Nothing is ever sent a second time. Dropped, it sends nothing more.
-    pub async fn exchange(&self, request: &Request<'_>, limits: Limits, may_send: MaySend) -> Exchange {
+    /// Nothing is ever sent a second time. Dropped, it sends nothing more. The request is copied at once: its buffer need
+    /// not be kept while the answer is awaited.
+    pub fn exchange(
+        &self,
+        request: &Request<'_>,
+        limits: Limits,
+        may_send: MaySend,
+    ) -> impl Future<Output = Exchange> + Send + use<'_, C> {
+        let message = self.message(request, self.0.settings.reuses(limits.money)).map(Box::new).ok();
+        self.exchange_message(message, limits, may_send)
+    }
+
+    async fn exchange_message(
+        &self,
+        message: Option<Box<Message>>,
+        limits: Limits,
+        may_send: MaySend,
+    ) -> Exchange {
         let reuse = self.0.settings.reuses(limits.money);
         let kept = if reuse { self.kept().pop() } else { None };
         let call = match &kept {
@@ -150,7 +169,9 @@ impl<C: Connect> Http<C> {
             }
             None => Arc::new(Call::new(limits, may_send)),
         };
-        let posted = call.in_time(self.post(request, limits.money, kept, &call)).await;
+        let kept = kept.map(|kept| kept.line);
+        let mut post = pin!(self.post(message, limits.money, kept, &call));
+        let posted = call.in_time(post.as_mut()).await;
         let (found, line) = match posted {
             Ok((reply, line)) => (Ok(reply), Some(line)),
             Err(why) => (Err(why), None),
@@ -167,34 +188,37 @@ impl<C: Connect> Http<C> {
     /// The errors are names, should it be *maybe sent*.
     async fn post(
         &self,
-        request: &Request<'_>,
+        message: Option<Box<Message>>,
         money: bool,
-        kept: Option<Kept<C::Stream>>,
+        kept: Option<Box<Line<C::Stream>>>,
         call: &Arc<Call>,
-    ) -> Result<(OwnedReply, Line<C::Stream>), MaybeSent> {
-        let Shared { base, settings, connector, .. } = &*self.0;
-        let request = self.message(request, settings.reuses(money)).map_err(|_| MaybeSent::Other)?;
-        if let Some(Kept { mut line, .. }) = kept {
-            let found = line.post(request.clone(), settings.body_limit).await;
+    ) -> Result<(OwnedReply, Box<Line<C::Stream>>), MaybeSent> {
+        let settings = &self.0.settings;
+        let message = message.ok_or(MaybeSent::Other)?;
+        if let Some(mut line) = kept {
+            let found = line.post(message.clone(), settings.body_limit).await;
             if found.is_ok() || !call.is_unasked() {
                 return found.map(|reply| (reply, line));
             }
         }
+        // In the heap, and gone before the answer is awaited: TLS and a proxy's tunnel need much more room than that does.
+        let mut line = Box::pin(self.line(money, call)).await?;
+        let reply = line.post(message, settings.body_limit).await?;
+        Ok((reply, line))
+    }
+
+    /// A new connection.
+    async fn line(&self, money: bool, call: &Arc<Call>) -> Result<Box<Line<C::Stream>>, MaybeSent> {
+        let Shared { base, settings, connector, .. } = &*self.0;
         // A kept connection may carry a money-moving request later.
         let opening = Opening { call, reset_on_close: money || settings.reuse_connections };
         opening.at(NotSent::Connect);
         let stream = connector.connect(base, opening).await.map_err(|_| MaybeSent::Other)?;
         opening.at(NotSent::Connect);
-        let mut line = Line::new(stream, call).await.map_err(|_| MaybeSent::Other)?;
-        let reply = line.post(request, settings.body_limit).await?;
-        Ok((reply, line))
+        Line::new(stream, call).await.map(Box::new).map_err(|_| MaybeSent::Other)
     }
 
-    fn message(
-        &self,
-        request: &Request<'_>,
-        reuse: bool,
-    ) -> hyper::http::Result<hyper::Request<Full<Bytes>>> {
+    fn message(&self, request: &Request<'_>, reuse: bool) -> hyper::http::Result<Message> {
         let Shared { base, .. } = &*self.0;
         let mut message = hyper::Request::builder()
             .method(request.method().as_str())

@@ -3,7 +3,7 @@
 
 use std::io::{self, ErrorKind, Read as _};
 use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -194,13 +194,13 @@ async fn tunnel(stream: Box<dyn Io>, gateway: &BaseUrl, proxy: &ProxyUrl) -> io:
         request = request.header(PROXY_AUTHORIZATION, authorization);
     }
     let request = request.body(Empty::new()).map_err(io::Error::other)?;
-    let opened = async {
+    let opened = pin!(async {
         let response = sender.send_request(request).await.map_err(io::Error::other)?;
         if !response.status().is_success() {
             return Err(io::Error::other("the proxy refused the tunnel"));
         }
         hyper::upgrade::on(response).await.map_err(io::Error::other)
-    };
+    });
     let upgraded = drive(opened, &mut Some(connection.with_upgrades())).await?;
     Ok(Box::new(TokioIo::new(upgraded)))
 }
