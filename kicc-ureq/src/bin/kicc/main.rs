@@ -4,6 +4,8 @@
 mod accept;
 mod client;
 mod config;
+#[cfg(test)]
+mod documented;
 mod exit;
 mod journal;
 mod keys;
