@@ -1,5 +1,8 @@
 //! Card payments over KICC's VAN, async: sockets by hyper and rustls on tokio, safe to drop at any await.
 #![forbid(unsafe_code)]
+// The Rust of the pages about servers is run as a test.
+#![cfg_attr(doctest, doc = include_str!("../../docs/postgres.md"))]
+#![cfg_attr(doctest, doc = include_str!("../../docs/server.md"))]
 
 pub mod client;
 pub mod http;

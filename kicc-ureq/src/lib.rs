@@ -8,6 +8,9 @@
 // The Rust of README and docs is run as a test.
 #![cfg_attr(doctest, doc = include_str!("../../README.md"))]
 #![cfg_attr(doctest, doc = include_str!("../../docs/iamport.md"))]
+#![cfg_attr(doctest, doc = include_str!("../../docs/kiosk.md"))]
+#![cfg_attr(doctest, doc = include_str!("../../docs/own-runtime.md"))]
+#![cfg_attr(doctest, doc = include_str!("../../docs/testing-your-shop.md"))]
 
 pub mod client;
 pub mod http;

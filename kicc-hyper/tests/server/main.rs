@@ -4,7 +4,7 @@
 //! and a hundred stops; twenty thousand orders of replicas. A test that needs what is not there is reported as ignored; with `KICC_NO_SKIP=1` it fails.
 
 mod books;
-#[path = "../../examples/checkout/main.rs"]
+#[path = "../../examples/server/main.rs"]
 mod checkout;
 mod fleet;
 mod flight;

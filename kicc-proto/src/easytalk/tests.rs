@@ -492,6 +492,30 @@ fn r5_a_registration_is_refused_with_the_field_and_the_place() {
     assert_eq!(refused(|purchase| purchase.tax = Won(47_001)).field, "vat");
 }
 
+/// R5: the limits of spec B.2, to the byte; and the address that only Naver Pay goes to.
+#[test]
+fn r5_each_text_of_a_registration_has_its_own_limit() {
+    let long = |bytes: usize| -> &'static str { "a".repeat(bytes).leak() };
+    let fields: [(&str, usize, fn(&mut Purchase<'_>, &'static str)); 3] = [
+        ("product name", 500, |purchase, text| purchase.product_name = text),
+        ("merchant name", 200, |purchase, text| purchase.merchant_name = text),
+        ("notice", 3000, |purchase, text| purchase.notice = Some(text)),
+    ];
+    for (field, limit, set) in fields {
+        assert!(register(|purchase| set(purchase, long(limit))).is_ok(), "{field}");
+        let invalid = register(|purchase| set(purchase, long(limit + 1))).unwrap_err();
+        assert_eq!(invalid, Problem::TooLong { limit, got: limit + 1 }.of(field));
+    }
+    let url = |bytes: usize| ReturnUrl::new(&format!("https://shop.example/{}", "a".repeat(bytes - 21)));
+    assert!(url(1001).is_err());
+    let complete_url: &'static ReturnUrl = Box::leak(Box::new(url(1000).unwrap()));
+    let call = register(|purchase| purchase.complete_url = Some(complete_url)).unwrap();
+    let mut buffer = RequestBuffer::new();
+    let request = call.request(&mut buffer);
+    let body = core::str::from_utf8(request.body()).unwrap();
+    assert!(body.contains(&format!(r#","completeUrl":"{}","mallNm""#, complete_url.as_str())), "{body}");
+}
+
 #[test]
 fn a_registration_opens_a_window() {
     let read = |status, body: &str| {

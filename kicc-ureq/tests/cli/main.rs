@@ -1,5 +1,6 @@
 //! The `kicc` command from the outside, against an embedded VAN.
 
+mod documented;
 mod iamport;
 mod products;
 mod shop;

@@ -5,6 +5,8 @@ mod accept;
 mod client;
 mod config;
 mod diagram;
+#[cfg(test)]
+mod documented;
 mod exit;
 mod journal;
 mod keys;

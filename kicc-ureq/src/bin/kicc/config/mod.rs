@@ -100,7 +100,8 @@ impl Config {
         Config::read(&text, folder, product).map_err(named)
     }
 
-    fn read(text: &str, folder: PathBuf, product: Option<&str>) -> Result<Config, String> {
+    /// Takes the text of a file; paths in it are those of its folder.
+    pub fn read(text: &str, folder: PathBuf, product: Option<&str>) -> Result<Config, String> {
         let file = File::read(text)?;
         let environment = Environment::new(&file.environment).map_err(plain)?;
         let authorization = policy::authorization(file.auth_request_authorization);

@@ -1,9 +1,9 @@
-//! A shop's checkout on axum: an order is registered, the customer pays in the gateway's window and comes back, the
+//! A shop's server on axum: an order is registered, the customer pays in the gateway's window and comes back, the
 //! payment is approved and booked in the shop's own SQLite file, or in a PostgreSQL database that several replicas share,
 //! and whatever goes wrong on the way is put right.
 //!
 //! ```text
-//! cargo run -p kicc-hyper --example checkout
+//! cargo run -p kicc-hyper --example server
 //! ```
 //!
 //! runs it against a simulated gateway of its own; `--gateway http://127.0.0.1:8080` against one that `kicc sandbox`
@@ -29,7 +29,7 @@ use tokio::{
 
 use self::shop::{Kept, Plan, Shop};
 
-/// A shop's checkout, to try and to copy from
+/// A shop's server, to try and to copy from
 #[derive(clap::Parser)]
 struct Args {
     /// Where to listen; port 0 takes a free one
