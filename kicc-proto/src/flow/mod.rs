@@ -207,7 +207,7 @@ impl Done {
     /// Whether it is an end of which nothing was recorded.
     #[must_use]
     pub fn is_unrecorded(&self) -> bool {
-        matches!(*self.ended, Ended::Verdict(_)) && self.record.is_none()
+        matches!(self.ended, Ended::Verdict(_)) && self.life.is_none()
     }
 
     /// The revision that is to be marked as told (R22), when the end is in the journal.

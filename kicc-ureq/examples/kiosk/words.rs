@@ -34,7 +34,7 @@ pub fn settled(settled: &Settled) -> Vec<String> {
     match outcome {
         Outcome::Approved(approval) => vec![
             "결제되었습니다".into(),
-            format!("승인번호 {}", approval.approval_number.as_deref().unwrap_or("-")),
+            format!("승인번호 {}", approval.approval_number().unwrap_or("-")),
         ],
         Outcome::Declined(said) => declined(said),
         Outcome::NeverSent(_) => vec![

@@ -138,7 +138,7 @@ pub fn cashier_hint(said: &Said, codes: &Codes) -> Option<String> {
 pub fn resolution(resolution: &Resolution) -> String {
     let charged = if resolution.charged { "charged" } else { "not charged" };
     // What a person types is masked as what a gateway says is (R23).
-    format!("resolved by a person as {charged}: {}", shown(&resolution.note))
+    format!("resolved by a person as {charged}: {}", shown(&*resolution.note))
 }
 
 #[cfg(test)]

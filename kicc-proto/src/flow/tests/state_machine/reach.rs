@@ -189,7 +189,7 @@ impl Seen {
         let event = event(verb, &reading);
         push(&mut self.answers, (verb, known, event));
         if let Reading::Approved(found) = reading {
-            record.approval = Some(*found);
+            record.approval = Some(found);
         }
         if event == Event::StandsApproved {
             let why = Some(Why::Unclear(Unclear::Exchange(MaybeSent::Timeout)));

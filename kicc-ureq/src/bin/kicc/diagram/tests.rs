@@ -158,12 +158,12 @@ fn row(record: &Record, told: bool) -> Row {
 fn repetitions_are_counted_and_not_drawn() {
     let mut record = record();
     let (what, at) = (Unclear::Exchange(MaybeSent::Timeout), record.made_at);
-    record.history.truncate(3);
-    for n in 2..32 {
+    let again = (2..32).flat_map(|n| {
         let at = at + Millis(u64::from(n) * 60_000);
-        record.history.push(Entry { at, what: Happening::Sending(Verb::NetCancel, n) });
-        record.history.push(Entry { at, what: Happening::Unclear(Verb::NetCancel, what.clone()) });
-    }
+        [Happening::Sending(Verb::NetCancel, n), Happening::Unclear(Verb::NetCancel, what.clone())]
+            .map(|what| Entry { at, what })
+    });
+    record.history = record.history[..3].iter().cloned().chain(again).collect();
     for form in [Form::Mermaid, Form::Terminal] {
         let drawing = drawn(&row(&record, true), form).replace("<br/>", " ");
         assert!(drawing.lines().count() < 40, "{drawing}");
@@ -178,7 +178,7 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn said() -> impl Strategy<Value = Said> {
-    ("[0-9A-Za-z]{4}", text()).prop_map(|(code, text)| Said { code: code.into(), message: shown(&text) })
+    ("[0-9A-Za-z]{4}", text()).prop_map(|(code, text)| Said { code: code.into(), message: shown(&text).into() })
 }
 
 fn verb() -> impl Strategy<Value = Verb> {
@@ -250,9 +250,12 @@ prop_compose! {
         why in prop::option::of(unclear().prop_map(Why::Unclear)),
         accept_step: bool,
     ) -> Record {
-        let parked = parked.map(|(why, charged, resolution)| Parked { why, charged, from: Stage::Reversing, resolution });
+        let parked = parked
+            .map(|(why, charged, resolution)| Parked { why, charged, from: Stage::Reversing, resolution }.into());
         let history = history.into_iter().map(|(at, what)| Entry { at: UnixMillis(at), what }).collect();
-        Record { history, history_dropped, stage, pending, ending, parked, why, accept_step, ..record() }
+        let mut record = Record { history, history_dropped, stage, pending, ending, parked, why, ..record() };
+        record.accept_step = accept_step;
+        record
     }
 }
 
