@@ -87,7 +87,7 @@ impl Inner {
                 RefundCall::Known(key) => return self.follow(&key, end, true).await,
                 RefundCall::New(persist) => persist,
             };
-            let hand = Hand::new(self, terminal, &persist.row().key);
+            let hand = Hand::new(self, terminal, persist.key());
             match hand.drive(Step::Persist(persist), end, StandBy::End).await {
                 // Another call was first under this refund's number, or with another refund: look again.
                 Stop::Done(done) if matches!(done.ended(), Ended::Known(_) | Ended::OtherData) => {}
