@@ -91,7 +91,7 @@ impl Inner {
             if let Some((hand, done)) = not_recorded {
                 return self.stopped(hand, Stop::Done(done), end).await;
             }
-            let hand = Hand::new(self, terminal, &persist.row().key);
+            let hand = Hand::new(self, terminal, persist.key());
             match hand.drive(Step::Persist(persist), end, StandBy::End).await {
                 // Another call was first under this refund's number, or with another refund: look again.
                 Stop::Done(done) if matches!(done.ended(), Ended::Known(_) | Ended::OtherData) => {}

@@ -1,7 +1,7 @@
 //! The record of an attempt: everything that a process needs that knows nothing else.
 //!
-//! Its text is one line, `kicc/1 CRC32 JSON`: versioned, self-checking, and readable by a person. A list, number or flag
-//! that is empty, zero or false is left out. The one secret, a net-cancel's body, stands last. A record that is newer, torn, or holds a field or a stage that is not known here is an error to show, never
+//! Its text is one line, `kicc/1 CRC32 JSON`: versioned, self-checking, and readable by a person. What is
+//! empty, zero or false is left out. The one secret, a net-cancel's body, stands last. A record that is newer, torn, or holds a field or a stage that is not known here is an error to show, never
 //! "nothing to do", and is never written back (R21).
 
 use alloc::{boxed::Box, format, string::String};
@@ -46,6 +46,7 @@ pub struct Record {
     /// Where it stands.
     pub stage: Stage,
     /// The message that may be under way, or the wait that runs.
+    #[serde(skip_serializing_if = "Pending::is_nothing", default)]
     pub pending: Pending,
     /// The approval, once the gateway has stated it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -143,11 +144,12 @@ fn as_it_stands<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D:
 }
 
 /// What was under way when the record was last written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Pending {
     /// Nothing. While it is open the merchant's books decide: of an approval (R19), else, after a backup was restored,
     /// whether they hold what the record does not know (R24).
+    #[default]
     Nothing,
     /// This message may be on its way.
     Message(Verb),
@@ -155,6 +157,13 @@ pub enum Pending {
     Backoff(Verb),
     /// The quiet period, then this message.
     Quiet(Verb),
+}
+
+impl Pending {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    fn is_nothing(&self) -> bool {
+        *self == Pending::Nothing
+    }
 }
 
 /// A cancel that was written down before it was sent (R16, R18).

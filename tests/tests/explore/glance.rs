@@ -80,17 +80,19 @@ impl Noted {
         *self.glance.get_or_init(|| {
             let head = head(&self.row.record.0);
             let rescue = head.split(r#""rescue":{"#).nth(1).unwrap_or_default();
+            let rescue = rescue.split('}').next().unwrap_or_default();
+            // What is zero is left out.
             let number = |name| {
-                let text: &str = rescue.split(name).nth(1).unwrap_or_default();
+                let text: &str = rescue.split(name).nth(1).unwrap_or("0");
                 let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-                text[..digits].parse().expect("a number in every record")
+                text[..digits].parse().expect("a number")
             };
             let mut state = DefaultHasher::new();
             without_moments(head.as_bytes(), &mut state);
             Glance {
                 is_sending: head.contains(r#""pending":{"message""#),
                 asks_books: self.row.standing == Standing::Open
-                    && head.contains(r#""pending":"nothing""#)
+                    && !head.contains(r#""pending":"#)
                     && !head.contains(r#""stage":"undecided""#),
                 sent: number(r#""sent":"#),
                 since: number(r#""since":"#),
@@ -109,7 +111,7 @@ impl Deref for Noted {
 
 const HISTORY: &str = r#","history":["#;
 
-/// A record's text between its check sum and its history, which comes last.
+/// A record's text between its check sum and its history, behind which stands only what never changes.
 fn head(text: &str) -> &str {
     let head = text.find(HISTORY).map_or(text, |end| &text[..end]);
     head.find('{').map_or(head, |start| &head[start..])
