@@ -1,6 +1,7 @@
 //! What a product can meet: its own rules and readers, every stage, event and fact.
 
-use alloc::{format, string::String, vec, vec::Vec};
+use alloc::{string::String, vec, vec::Vec};
+use core::slice;
 use std::collections::HashSet;
 
 use super::super::{easytalk, iamport, scenario::*};
@@ -413,10 +414,10 @@ fn of_iamport() -> Vec<(u16, String)> {
     let part = payment(ONE, "paid", 3_000, r#","channel":"api""#);
     let other = paid(ONE).replace("10000", "10010");
     let payments = [paid(ONE), other, part, cancelled(ONE), failed(ONE), ready(ONE)];
-    let pages = payments.iter().map(|payment| page(&[payment.clone()]));
+    let pages = payments.iter().map(|payment| page(slice::from_ref(payment)));
     let absent = r#"{"code":-1,"message":"no such payment","response":null}"#;
     let alone = payments.iter().map(|payment| success(payment));
     let several = [page(&[]), page(&[paid(ONE), paid(TWO)]), refused()];
     let answers = alone.chain(pages).chain(several).map(|body| (200, body));
-    answers.chain([(404, format!("{absent}"))]).collect()
+    answers.chain([(404, absent.into())]).collect()
 }
