@@ -6,6 +6,7 @@ use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Transaction, Trans
 use crate::{
     holder::Holder,
     mark::Mark,
+    statement::set_meta,
     work::{End, Work},
 };
 
@@ -51,7 +52,7 @@ impl Writer {
     pub fn begin(&mut self) -> Result<Group<'_>, WriteError> {
         let Writer { connection, mark, holder } = self;
         let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(not_stored)?;
-        Ok(Group { tx, mark, holder, sequence: None, lost: None })
+        Ok(Group { tx, mark, holder, taken: None, lost: None })
     }
 }
 
@@ -63,8 +64,9 @@ pub struct Group<'a> {
     tx: Transaction<'a>,
     mark: &'a mut Mark,
     holder: &'a Holder,
-    /// Of the last work that changed something.
-    sequence: Option<u64>,
+    /// Numbers of the works that changed something: the first, which is in the tables, and the last, which comes there with
+    /// the commit. Nobody else can take one meanwhile.
+    taken: Option<[u64; 2]>,
     /// Why there is no transaction any more.
     lost: Option<WriteError>,
 }
@@ -93,14 +95,25 @@ impl Group<'_> {
         &mut self,
         work: impl FnOnce(&Work<'_>) -> Result<End<T>, WriteError>,
     ) -> Result<T, WriteError> {
-        let savepoint = self.tx.savepoint().map_err(not_stored)?;
-        let done = next_sequence(&savepoint).and_then(|sequence| {
-            let work = work(&Work { connection: &savepoint, sequence, holder: self.holder })?;
+        let connection: &Connection = &self.tx;
+        run(connection, "SAVEPOINT work").map_err(not_stored)?;
+        let sequence = match self.taken {
+            None => next_sequence(connection),
+            Some([_, last]) => Ok(last + 1),
+        };
+        let done = sequence.and_then(|sequence| {
+            let work = work(&Work { connection, sequence, holder: self.holder })?;
             Ok((work, sequence))
         });
-        let (finished, sequence) = match &done {
-            Ok((End::Commit(_), sequence)) => (savepoint.commit(), Some(*sequence)),
-            _ => (savepoint.finish(), None),
+        let taken = match done {
+            Ok((End::Commit(_), sequence)) => Some(sequence),
+            _ => None,
+        };
+        let finished = match taken {
+            Some(_) => run(connection, "RELEASE work"),
+            // SQLite has rolled back all of the transaction, and its savepoints.
+            None if connection.is_autocommit() => Ok(()),
+            None => run(connection, "ROLLBACK TO work").and_then(|()| run(connection, "RELEASE work")),
         };
         if let Err(error) = finished {
             // What is not undone for certain must not be committed with the others.
@@ -108,7 +121,10 @@ impl Group<'_> {
             self.lost = Some(lost.clone());
             return Err(lost);
         }
-        self.sequence = sequence.or(self.sequence);
+        if let Some(last) = taken {
+            let [first, _] = self.taken.unwrap_or([last; 2]);
+            self.taken = Some([first, last]);
+        }
         done.map(|(End::Commit(result) | End::RollBack(result), _)| result)
     }
 
@@ -121,11 +137,19 @@ impl Group<'_> {
         if let Some(lost) = self.lost {
             return Err(lost);
         }
-        let Some(sequence) = self.sequence else { return Ok(false) };
+        let Some([first, last]) = self.taken else { return Ok(false) };
+        if last > first {
+            set_meta(&self.tx, "sequence", last.into(), "").map_err(not_stored)?;
+        }
         self.tx.commit().map_err(commit_failed)?;
-        self.mark.raise(sequence);
+        self.mark.raise(last);
         Ok(true)
     }
+}
+
+/// A statement without values or rows, prepared once.
+fn run(connection: &Connection, statement: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(statement)?.execute([]).map(drop)
 }
 
 fn next_sequence(connection: &Connection) -> Result<u64, WriteError> {

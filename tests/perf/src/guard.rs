@@ -63,12 +63,8 @@ impl Counts {
             let ours = next()?;
             let floor = if case.floor.is_some() { next()? } else { 0 };
             let allocated = allocations(&case.ours);
-            let count = Count {
-                instructions: ours,
-                floor,
-                allocations: allocated.calls,
-                bytes: allocated.bytes,
-            };
+            let count =
+                Count { instructions: ours, floor, allocations: allocated.calls, bytes: allocated.bytes };
             counts.cases.insert(case.name.clone(), count);
         }
         match instructions.next() {
@@ -136,8 +132,7 @@ impl Counts {
                 counts.tools.push(tool.to_owned());
             } else if !line.starts_with('#') {
                 let (numbers, name) = line.split_once("  ")?;
-                let numbers: Vec<u64> =
-                    numbers.split(' ').map(str::parse).collect::<Result<_, _>>().ok()?;
+                let numbers: Vec<u64> = numbers.split(' ').map(str::parse).collect::<Result<_, _>>().ok()?;
                 let [instructions, floor, allocations, bytes] = *numbers else { return None };
                 counts.cases.insert(name.into(), Count { instructions, floor, allocations, bytes });
             }
@@ -156,7 +151,10 @@ impl Counts {
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "# Written by `tests/perf/run baseline`, checked by `tests/perf/run check`. One warm run of each:")?;
+        writeln!(
+            f,
+            "# Written by `tests/perf/run baseline`, checked by `tests/perf/run check`. One warm run of each:"
+        )?;
         writeln!(f, "# instructions, those of its floor, allocations, bytes allocated, and what it is.")?;
         for tool in &self.tools {
             writeln!(f, "with {tool}")?;
@@ -199,7 +197,10 @@ fn counted_in(folder: &Path) -> Result<Vec<u64>, Error> {
         .env("PATH", env::var_os("PATH").unwrap_or_default())
         .arg("--tool=callgrind")
         .arg(format!("--callgrind-out-file={}", folder.join("out").display()))
-        .args(["--toggle-collect=*kicc_perf_measured*", "--dump-after=kicc_perf::measure::kicc_perf_measured"])
+        .args([
+            "--toggle-collect=*kicc_perf_measured*",
+            "--dump-after=kicc_perf::measure::kicc_perf_measured",
+        ])
         .arg(program)
         .arg(COUNTED)
         .output()
@@ -221,7 +222,9 @@ fn counted_in(folder: &Path) -> Result<Vec<u64>, Error> {
     Ok(found)
 }
 
-fn tools() -> Vec<String> {
+/// What the counts depend on: compiler, libc, valgrind, and what the processor offers.
+#[must_use]
+pub fn tools() -> Vec<String> {
     let said = |program: &str, argument: &str| {
         let output = Command::new(program).arg(argument).output().ok()?;
         Some(String::from_utf8_lossy(&output.stdout).lines().next()?.to_owned())
@@ -247,6 +250,12 @@ fn processor() -> String {
     let found: [(&str, bool); 0] = [];
     let found = found.iter().filter(|feature| feature.1).map(|feature| feature.0);
     std::iter::once(env::consts::ARCH).chain(found).collect::<Vec<_>>().join(" ")
+}
+
+/// The workspace's folder.
+#[must_use]
+pub fn repository() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
 /// Where the committed counts are.
@@ -318,8 +327,9 @@ mod tests {
     #[test]
     fn every_case_runs() {
         for case in cases() {
-            allocations(&case.ours);
-            case.floor.iter().for_each(|floor| drop(allocations(floor)));
+            for work in std::iter::once(&case.ours).chain(&case.floor) {
+                let _ = allocations(work);
+            }
         }
     }
 }

@@ -64,7 +64,8 @@ fn check() -> Result {
     } else {
         noticed(&counts, &baseline)?;
     }
-    let stale = if counts.is_stale(&baseline) { ", some well below: the baseline may be lowered" } else { "" };
+    let stale =
+        if counts.is_stale(&baseline) { ", some well below: the baseline may be lowered" } else { "" };
     println!("{} cases within 2 % of the baseline{stale}", counts.cases.len());
     Ok(())
 }
@@ -95,17 +96,27 @@ fn core_alone() -> Result {
 fn adapters(command: &str, arguments: &[&str]) -> Result {
     use kicc_perf::net::{report as net, server};
     // Long enough for a thousand in flight to come round.
-    const EFFORT: Effort = Effort { rounds: 9, round: Duration::from_millis(1_000) };
+    const EFFORT: Effort = Effort { rounds: 9, round: Duration::from_millis(600) };
     match (command, arguments) {
         (server::SERVE, [delay, tls]) => {
             Ok(server::serve(Duration::from_millis(delay.parse()?), *tls == "tls")?)
         }
         (net::MEMORY, [side]) => net::measure_memory(side),
+        (net::PROFILE, [side, payments]) => net::profile(side, payments.parse()?),
         (net::SLOW, []) => net::with_slow_flushes(),
         ("adapters", []) => {
             let (targets, table) = net::adapters(EFFORT)?;
             println!("{}\n{table}", report::targets(&targets));
             Ok(())
+        }
+        ("report", [sizes, parts, committed]) => {
+            let machine = report::machine();
+            let (mut targets, core) = report::core(crate::EFFORT)?;
+            let (more, adapters) = net::adapters(EFFORT)?;
+            targets.extend(more);
+            let device = report::sizes(sizes, parts, committed, &mut targets);
+            let page = report::page(&machine, &targets, &core, &adapters, &device);
+            Ok(std::fs::write(guard::repository().join("docs/performance.md"), page)?)
         }
         _ => Err("this is called by tests/perf/run".into()),
     }

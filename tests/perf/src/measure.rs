@@ -20,22 +20,22 @@ pub struct Case {
 }
 
 /// One side of a case: it prepares what it needs, and has the measurer run it.
-pub type Work = Box<dyn Fn(&mut Measurer<'_>)>;
+pub type Work = Box<dyn Fn(&mut Measurer<'_, '_>)>;
 
 /// Runs a routine as it is to be measured.
-pub enum Measurer<'a> {
+pub enum Measurer<'a, 'b> {
     /// So often, and how long all of them took.
     Time(usize, &'a mut Duration),
     /// Once, warm, and what this thread allocated meanwhile.
-    Allocations(&'a mut Allocated),
+    Allocations(&'b mut Allocated),
     /// Once, warm, inside of [`kicc_perf_measured`], where callgrind counts.
     Instructions,
     /// By divan.
     #[cfg(feature = "divan")]
-    Divan(Option<divan::Bencher<'a, 'a>>),
+    Divan(Option<divan::Bencher<'a, 'b>>),
 }
 
-impl Measurer<'_> {
+impl Measurer<'_, '_> {
     /// Measures the routine, each time with an input of its own that is made beforehand. What it gives back is dropped
     /// afterwards.
     pub fn each<I, O>(&mut self, mut input: impl FnMut() -> I, mut routine: impl FnMut(I) -> O) {

@@ -25,14 +25,24 @@ impl Target {
     #[must_use]
     pub fn at_most(what: &str, most: f64, reached: f64, unit: &str) -> Self {
         let [target, reached_text] = [most, reached].map(|number| with_unit(number, unit));
-        Target { what: what.into(), target: format!("≤ {target}"), reached: reached_text, met: Some(reached <= most) }
+        Target {
+            what: what.into(),
+            target: format!("≤ {target}"),
+            reached: reached_text,
+            met: Some(reached <= most),
+        }
     }
 
     /// At least so much.
     #[must_use]
     pub fn at_least(what: &str, least: f64, reached: f64, unit: &str) -> Self {
         let [target, reached_text] = [least, reached].map(|number| with_unit(number, unit));
-        Target { what: what.into(), target: format!("≥ {target}"), reached: reached_text, met: Some(reached >= least) }
+        Target {
+            what: what.into(),
+            target: format!("≥ {target}"),
+            reached: reached_text,
+            met: Some(reached >= least),
+        }
     }
 }
 
@@ -184,3 +194,50 @@ pub fn machine() -> String {
     )
 }
 
+/// The sizes of programs beside the committed ones, and the parts of the library for a device; each a line of
+/// `BYTES  WHAT`.
+#[must_use]
+pub fn sizes(sizes: &str, parts: &str, committed: &str, targets: &mut Vec<Target>) -> String {
+    let lines = |text: &str| -> Vec<(f64, String)> {
+        let line = |line: &str| {
+            let (bytes, what) = line.split_once("  ")?;
+            Some((bytes.parse().ok()?, what.to_owned()))
+        };
+        text.lines().filter_map(line).collect()
+    };
+    let committed = lines(committed);
+    for (bytes, what) in lines(sizes) {
+        let Some((first, _)) = committed.iter().find(|(_, name)| *name == what) else { continue };
+        targets.push(Target {
+            what,
+            target: format!("≤ 10 % above {first} bytes"),
+            reached: format!("{bytes} bytes"),
+            met: Some(bytes <= first * 1.1),
+        });
+    }
+    let mut table = String::from("| part | bytes of code and constants |\n|---|---|\n");
+    for (bytes, part) in lines(parts) {
+        if bytes >= 1000.0 {
+            let _ = writeln!(table, "| {part} | {bytes} |");
+        }
+    }
+    table
+}
+
+/// The whole page.
+#[must_use]
+pub fn page(machine: &str, reached: &[Target], core: &str, adapters: &str, device: &str) -> String {
+    let mut page = include_str!("page.md").to_owned();
+    let tools = crate::guard::tools().join(", ");
+    for (place, text) in [
+        ("MACHINE", machine),
+        ("TOOLS", &tools),
+        ("TARGETS", &targets(reached)),
+        ("CORE", core),
+        ("ADAPTERS", adapters),
+        ("DEVICE", device),
+    ] {
+        page = page.replace(&format!("{{{place}}}"), text.trim_end());
+    }
+    page
+}

@@ -265,8 +265,14 @@ impl Floor {
     /// Keyed, with buffers that never grow.
     #[must_use]
     pub fn new() -> Self {
+        Floor { record: Vec::with_capacity(4096), ..Self::for_requests() }
+    }
+
+    /// With room for one request, and none for a record.
+    #[must_use]
+    pub fn for_requests() -> Self {
         let key = Hmac::new_from_slice(super::ours::SECRET.as_bytes()).expect("any length will do");
-        Floor { key, body: Vec::with_capacity(4096), record: Vec::with_capacity(4096), signature: [0; 44] }
+        Floor { key, body: Vec::with_capacity(1024), record: Vec::new(), signature: [0; 44] }
     }
 
     /// A message as JSON, in a kept buffer.

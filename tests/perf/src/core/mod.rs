@@ -265,7 +265,8 @@ fn read<A: Answer>(name: &str, scene: &Scene, message: usize, target: Option<f64
     let floor: Work = Box::new(move |measurer| {
         measurer.again(|| match A::IS_EUC_KR {
             true => {
-                let text = EUC_KR.decode_without_bom_handling_and_without_replacement(&bytes).expect("EUC-KR");
+                let text =
+                    EUC_KR.decode_without_bom_handling_and_without_replacement(&bytes).expect("EUC-KR");
                 std::hint::black_box(serde_json::from_str::<A::Of<'_>>(&text).expect("the answer"));
             }
             false => drop(parse::<A::Of<'_>>(&bytes)),
@@ -321,12 +322,7 @@ fn iamport() -> Vec<Case> {
         first::<Charge>(&name("charge"), &refused),
         read::<OnePayment>(&name("charge"), &refused, 0, None),
         // Without a body there is nothing to set beside it.
-        Case {
-            name: format!("{look_up}, built"),
-            ours: encoded(&unanswered, 1),
-            floor: None,
-            target: None,
-        },
+        Case { name: format!("{look_up}, built"), ours: encoded(&unanswered, 1), floor: None, target: None },
         read::<PageOfPayments>(&look_up, &unanswered, 1, None),
         later::<ChargeCancel>(&name("cancel"), &refused, 1),
         read::<OnePayment>(&name("cancel"), &refused, 1, None),
@@ -336,8 +332,11 @@ fn iamport() -> Vec<Case> {
 }
 
 fn keys() -> ApiKeys {
-    ApiKeys::new("imp_apikey", "ekKoeW8RyKuT0zgaZsUtXXTLQ4AhPFW3ZGseDA6bkA5lamv9OqDMnxyeB9wqOsuO9W3Mx9YSJ4dTqJ3f")
-        .expect("keys")
+    ApiKeys::new(
+        "imp_apikey",
+        "ekKoeW8RyKuT0zgaZsUtXXTLQ4AhPFW3ZGseDA6bkA5lamv9OqDMnxyeB9wqOsuO9W3Mx9YSJ4dTqJ3f",
+    )
+    .expect("keys")
 }
 
 fn token_built() -> Case {
@@ -426,7 +425,9 @@ fn euc_kr_decode() -> Case {
     });
     let floor: Work = Box::new(move |measurer| {
         let bytes = bytes();
-        measurer.again(|| EUC_KR.decode_without_bom_handling_and_without_replacement(&bytes).map(|text| text.len()));
+        measurer.again(|| {
+            EUC_KR.decode_without_bom_handling_and_without_replacement(&bytes).map(|text| text.len())
+        });
     });
     Case { name: "EUC-KR, decoded".into(), ours, floor: Some(floor), target: None }
 }

@@ -155,7 +155,6 @@ impl Scene {
     }
 
     /// The attempt, checked and made.
-    #[must_use]
     pub fn open(&self) -> Persist {
         self.open_order(&*self.order)
     }
@@ -262,7 +261,6 @@ impl Scene {
     }
 
     /// A row's next step.
-    #[must_use]
     pub fn resume(&self, row: Row) -> Step {
         resume(row, &self.merchant, &self.driver, NOW).expect("a record")
     }

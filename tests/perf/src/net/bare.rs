@@ -15,8 +15,10 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpSocket;
 use ureq::{
     Agent, Error,
+    config::Config,
+    http::Uri,
     unversioned::{
-        resolver::DefaultResolver,
+        resolver::{ResolvedSocketAddrs, Resolver},
         transport::{Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport},
     },
 };
@@ -26,6 +28,7 @@ use crate::core::floor::{Floor, SimpleApproval, SimpleReply, parse};
 /// As long as ours waits by default.
 const LIMIT: Duration = Duration::from_secs(33);
 const BODY_MAX: usize = 64 * 1024;
+const BUFFER: usize = 32 * 1024;
 const PATH: &str = "/smpy/kiccpay/reqAprv";
 
 /// The request of a payment.
@@ -89,7 +92,8 @@ impl Hyper {
         for (name, value) in headers(floor.signature()) {
             message = message.header(name, value);
         }
-        let message = message.body(Full::new(Bytes::copy_from_slice(floor.body()))).map_err(io::Error::other)?;
+        let message =
+            message.body(Full::new(Bytes::copy_from_slice(floor.body()))).map_err(io::Error::other)?;
         let body = tokio::time::timeout(LIMIT, self.post(message)).await??;
         if !self.canned {
             check(&body, number);
@@ -138,10 +142,13 @@ impl Ureq {
             .max_redirects(0)
             .http_status_as_error(false)
             .max_idle_connections(0)
+            // As ours: the default is four times that, and is zeroed for each connection.
+            .input_buffer_size(BUFFER)
+            .output_buffer_size(BUFFER)
             .timeout_global(Some(LIMIT))
             .build();
-        let agent = Agent::with_parts(config, Reset, DefaultResolver::default());
-        Ureq { agent, url: format!("http://127.0.0.1:{port}{PATH}"), floor: Floor::new() }
+        let agent = Agent::with_parts(config, Reset, Literal);
+        Ureq { agent, url: format!("http://127.0.0.1:{port}{PATH}"), floor: Floor::for_requests() }
     }
 
     /// One payment.
@@ -160,6 +167,19 @@ impl Ureq {
         let mut response = message.send(self.floor.body())?;
         check(&response.body_mut().with_config().limit(BODY_MAX as u64).read_to_vec()?, number);
         Ok(())
+    }
+}
+
+/// Addresses that need not be looked up: with a limit, ureq's own resolver begins a thread for each.
+#[derive(Debug)]
+struct Literal;
+
+impl Resolver for Literal {
+    fn resolve(&self, uri: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
+        let authority = uri.authority().ok_or(Error::HostNotFound)?;
+        let mut addresses = self.empty();
+        addresses.push(authority.as_str().parse().map_err(|_| Error::HostNotFound)?);
+        Ok(addresses)
     }
 }
 

@@ -39,7 +39,9 @@ impl Journal for Memory {
         let mut rows = self.rows();
         match (rows.get_mut(&row.key), expect) {
             (None, Expect::Absent) => drop(rows.insert(row.key.clone(), row.clone())),
-            (Some(stored), Expect::Revision(revision)) if stored.revision == revision => *stored = row.clone(),
+            (Some(stored), Expect::Revision(revision)) if stored.revision == revision => {
+                *stored = row.clone()
+            }
             (Some(stored), _) => return Ok(Written::Conflict(Box::new(stored.clone()))),
             (None, Expect::Revision(_)) => return Err(WriteError::NotStored("there is no such row".into())),
         }
@@ -164,4 +166,3 @@ at_once! {
     unreadable() -> Result<Vec<Unreadable>, ReadError>;
     admission() -> Result<Admission, ReadError>;
 }
-

@@ -58,7 +58,8 @@ fn policy() -> Policy {
 }
 
 fn settings(server: &Server) -> HttpSettings {
-    let (scheme, host) = if server.certificate.is_some() { ("https", "localhost") } else { ("http", "127.0.0.1") };
+    let (scheme, host) =
+        if server.certificate.is_some() { ("https", "localhost") } else { ("http", "127.0.0.1") };
     let mut settings = HttpSettings::new(format!("{scheme}://{host}:{}", server.port));
     settings.ca_pem = server.certificate.clone().map(String::into_bytes);
     settings
@@ -70,7 +71,10 @@ fn settings(server: &Server) -> HttpSettings {
 /// When it cannot be built.
 pub fn blocking(settings: HttpSettings, journal: Arc<dyn Journal>) -> Result<kicc_ureq::Client, Failed> {
     let builder = kicc_ureq::Client::builder(kicc_ureq::http::Http::new(settings)?, journal).policy(policy());
-    Ok(builder.terminal(terminal()).accept_step(|_: &kicc_ureq::client::Question<'_>| Answer::Held).build()?)
+    Ok(builder
+        .terminal(terminal())
+        .accept_step(|_: &kicc_ureq::client::Question<'_>| Answer::Held)
+        .build()?)
 }
 
 /// `kicc-hyper` over a journal.
@@ -81,7 +85,8 @@ pub fn non_blocking(
     settings: HttpSettings,
     journal: Arc<dyn AsyncJournal>,
 ) -> Result<kicc_hyper::Client, Failed> {
-    let builder = kicc_hyper::Client::builder(kicc_hyper::http::Http::new(settings)?, journal).policy(policy());
+    let builder =
+        kicc_hyper::Client::builder(kicc_hyper::http::Http::new(settings)?, journal).policy(policy());
     Ok(builder.terminal(terminal()).accept_step(async |_| Answer::Held).build()?)
 }
 
@@ -128,22 +133,29 @@ impl Side {
     /// When one is not approved.
     pub fn run(&self, runtime: &Runtime, payments: usize, at_once: usize) -> Duration {
         let left = Arc::new(AtomicU64::new(payments as u64));
+        let next = move || {
+            left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
+        };
         let began = Instant::now();
         runtime.block_on(async {
             let tasks: Vec<_> = (0..at_once)
                 .map(|_| {
-                    let (side, left) = (self.clone(), Arc::clone(&left));
-                    tokio::spawn(async move {
-                        let mut floor = Floor::new();
-                        while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
-                        {
-                            match &side {
-                                Side::Bare(bare) => bare.pay(&fresh_number(), &mut floor).await?,
-                                Side::Ours(client) => pay(client).await?,
+                    let next = next.clone();
+                    match self.clone() {
+                        Side::Bare(bare) => tokio::spawn(async move {
+                            let mut floor = Floor::for_requests();
+                            while next() {
+                                bare.pay(&fresh_number(), &mut floor).await?;
                             }
-                        }
-                        Ok::<_, Failed>(())
-                    })
+                            Ok::<_, Failed>(())
+                        }),
+                        Side::Ours(client) => tokio::spawn(async move {
+                            while next() {
+                                pay(&client).await?;
+                            }
+                            Ok(())
+                        }),
+                    }
                 })
                 .collect();
             for task in tasks {

@@ -27,6 +27,8 @@ use crate::{
 
 /// The argument for a process that measures its memory; then `bare` or `ours`.
 pub const MEMORY: &str = "memory";
+/// The argument for a process that a profiler looks at; then whose payments, and how many.
+pub const PROFILE: &str = "profile";
 /// The argument for a process whose flushes are slow.
 pub const SLOW: &str = "slow-flushes";
 
@@ -38,7 +40,13 @@ impl Table {
     fn line(&mut self, what: &str, Pair { a, b, ratio: throughput }: Pair, same: Option<Pair>) {
         // The ratio is one of payments per second: the other way round than that of times.
         let same = same.map_or(String::new(), |same| ratio(inverse(same.ratio)));
-        let _ = writeln!(self.0, "| {what} | {} | {} | {} | {same} |", time(a), time(b), ratio(inverse(throughput)));
+        let _ = writeln!(
+            self.0,
+            "| {what} | {} | {} | {} | {same} |",
+            time(a),
+            time(b),
+            ratio(inverse(throughput))
+        );
     }
 }
 
@@ -64,7 +72,11 @@ pub fn adapters(effort: Effort) -> Result<(Vec<Target>, String), Failed> {
 }
 
 /// `kicc-ureq` and bare ureq, one payment after the other.
-fn sequential(Effort { rounds, round }: Effort, targets: &mut Vec<Target>, table: &mut Table) -> Result<(), Failed> {
+fn sequential(
+    Effort { rounds, round }: Effort,
+    targets: &mut Vec<Target>,
+    table: &mut Table,
+) -> Result<(), Failed> {
     let server = Server::start(Duration::ZERO, false)?;
     let journal = Arc::new(Memory::default());
     let client = blocking(settings(&server), journal.clone())?;
@@ -83,7 +95,11 @@ fn sequential(Effort { rounds, round }: Effort, targets: &mut Vec<Target>, table
 }
 
 /// `kicc-hyper` and bare hyper, many at once; its journals beside each other.
-fn concurrent(Effort { rounds, round }: Effort, targets: &mut Vec<Target>, table: &mut Table) -> Result<(), Failed> {
+fn concurrent(
+    Effort { rounds, round }: Effort,
+    targets: &mut Vec<Target>,
+    table: &mut Table,
+) -> Result<(), Failed> {
     let server = Server::start(Duration::ZERO, false)?;
     let runtime = Runtime::new()?;
     let journal = Arc::new(AsyncMemory::default());
@@ -132,9 +148,8 @@ fn tls(Effort { rounds, round }: Effort, targets: &mut Vec<Target>, table: &mut 
     let runtime = Runtime::new()?;
     let mut keeping = settings(&server);
     keeping.reuse_connections = true;
-    let [each, kept] = [settings(&server), keeping].map(|settings| {
-        non_blocking(settings, Arc::new(AsyncMemory::default())).map(Side::Ours)
-    });
+    let [each, kept] = [settings(&server), keeping]
+        .map(|settings| non_blocking(settings, Arc::new(AsyncMemory::default())).map(Side::Ours));
     let (each, kept) = (each?, kept?);
     let beside = pair(
         rounds,
@@ -157,7 +172,8 @@ fn slow_flushes(targets: &mut Vec<Target>) -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
     let library = folder.path().join("slow-flush.so");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("slow-flush.c");
-    let compiled = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).arg("-ldl").status()?;
+    let compiled =
+        Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).arg("-ldl").status()?;
     if !compiled.success() {
         return Err("slow-flush.c was not compiled".into());
     }
@@ -245,19 +261,16 @@ pub fn measure_memory(side: &str) -> Result<(), Failed> {
     let (warm, slow) = (Server::start(Duration::ZERO, false)?, Server::start(Duration::from_secs(6), false)?);
     let runtime = Runtime::new()?;
     let folder = tempfile::tempdir()?;
-    let side = |server: &Server, name: &str| -> Result<Side, Failed> {
-        let folder = folder.path().join(name);
-        fs::create_dir(&folder)?;
+    let journal = Arc::new(runtime.block_on(sqlite(folder.path()))?);
+    let side = |server: &Server| -> Result<Side, Failed> {
         Ok(match side {
             "bare" => Side::Bare(bare::Hyper { port: server.port, canned: false }),
-            _ => {
-                let journal = runtime.block_on(sqlite(&folder))?;
-                Side::Ours(non_blocking(settings(server), Arc::new(journal))?)
-            }
+            _ => Side::Ours(non_blocking(settings(server), journal.clone())?),
         })
     };
-    let (once, many) = (side(&warm, "warm")?, side(&slow, "slow")?);
-    once.run(&runtime, 64, 8);
+    let (once, many) = (side(&warm)?, side(&slow)?);
+    // The journal's caches are full then.
+    once.run(&runtime, IN_FLIGHT, 8);
     let idle = resident()?;
     // All have been sent by then, and none was answered.
     let watch = std::thread::spawn(|| {
@@ -267,6 +280,35 @@ pub fn measure_memory(side: &str) -> Result<(), Failed> {
     many.run(&runtime, IN_FLIGHT, IN_FLIGHT);
     let peak = watch.join().map_err(|_| "nobody watched")??;
     println!("{}", (peak - idle) as f64 / IN_FLIGHT as f64);
+    Ok(())
+}
+
+/// So many payments by one thread, for a profiler: of `ureq`, `hyper`, `sqlite` (hyper with that journal), and of
+/// `bare-ureq`, `bare-hyper`.
+///
+/// # Errors
+/// When the server fails, or there is no such side.
+pub fn profile(side: &str, payments: usize) -> Result<(), Failed> {
+    let server = Server::start(Duration::ZERO, false)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let took = match side {
+        "ureq" => run_blocking(&blocking(settings(&server), Arc::new(Memory::default()))?, payments),
+        "bare-ureq" => run_bare(&mut bare::Ureq::new(server.port), payments),
+        "hyper" => {
+            let journal = Arc::new(AsyncMemory::default());
+            Side::Ours(non_blocking(settings(&server), journal)?).run(&runtime, payments, 64)
+        }
+        "sqlite" => {
+            let folder = tempfile::tempdir()?;
+            let journal = Arc::new(runtime.block_on(sqlite(folder.path()))?);
+            Side::Ours(non_blocking(settings(&server), journal)?).run(&runtime, payments, 64)
+        }
+        "bare-hyper" => {
+            Side::Bare(bare::Hyper { port: server.port, canned: false }).run(&runtime, payments, 64)
+        }
+        other => return Err(format!("there is no {other}").into()),
+    };
+    println!("{} each", time(took.as_secs_f64() * 1e9 / payments as f64));
     Ok(())
 }
 

@@ -86,7 +86,8 @@ pub fn serve(delay: Duration, tls: bool) -> io::Result<()> {
 
 fn acceptor() -> io::Result<TlsAcceptor> {
     let key = KeyPair::generate().map_err(io::Error::other)?;
-    let certificate = CertificateParams::new(["localhost".to_owned()]).and_then(|params| params.self_signed(&key));
+    let certificate =
+        CertificateParams::new(["localhost".to_owned()]).and_then(|params| params.self_signed(&key));
     let certificate = certificate.map_err(io::Error::other)?;
     println!("{}", certificate.pem().replace('\n', "|"));
     let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(io::Error::other)?;
