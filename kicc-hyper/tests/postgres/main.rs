@@ -7,10 +7,12 @@ mod contract;
 mod crashes;
 mod leases;
 mod restores;
+mod retention;
 mod rows;
 #[allow(dead_code, reason = "not all of it is needed here")]
 #[path = "../client/shop.rs"]
 mod shop;
+mod throughput;
 mod tls;
 #[allow(dead_code, reason = "not all of them are needed here")]
 #[path = "../server/trials.rs"]
@@ -58,6 +60,8 @@ fn main() -> ExitCode {
         leases::trials(&shared),
         crashes::trials(&shared),
         restores::trials(&shared),
+        retention::trials(&shared),
+        throughput::trials(&shared),
         client::trials(&shared),
         tls::trials(&shared),
     ];

@@ -5,6 +5,7 @@
 //! written is as good as a lock.
 
 use deadpool_postgres::ClientWrapper;
+use futures_util::future::try_join_all;
 use kicc_proto::{
     journal::{
         Admission, Claim, Claimed, Expect, Key, Kind, Life, Row, WriteError, Written,
@@ -158,17 +159,22 @@ impl Work<'_> {
 
     pub async fn prune(&self, before: UnixMillis, limit: u32) -> Done<u32> {
         let values = vec![before.0.into(), u64::from(limit).into()];
-        let mut count = 0;
-        for row in select(self.client, sql::PRUNABLE, values).await?.into_iter().flatten() {
-            let key = vec![row.key.short_hash().into(), "key".into(), Value::Null];
-            self.execute(sql::KEEP, key).await?;
-            if let Some(hash) = sql::slot_hash(&row).filter(|_| row.live) {
+        let rows = select(self.client, sql::PRUNABLE, values).await?;
+        let rows: Vec<Row> = rows.into_iter().flatten().collect();
+        let mut statements = Vec::new();
+        for row in &rows {
+            statements.push((sql::KEEP, vec![row.key.short_hash().into(), "key".into(), Value::Null]));
+            if let Some(hash) = sql::slot_hash(row).filter(|_| row.live) {
                 let slot = vec![hash.into(), "slot".into(), row.key.number.as_str().into()];
-                self.execute(sql::KEEP, slot).await?;
+                statements.push((sql::KEEP, slot));
             }
-            self.execute(sql::DELETE, sql::key_values(&row.key).into()).await?;
-            count += 1;
+            statements.push((sql::DELETE, sql::key_values(&row.key).into()));
         }
+        try_join_all([sql::KEEP, sql::DELETE].map(|statement| self.client.prepare_cached(statement))).await?;
+        // In one flight: all other writers wait.
+        try_join_all(statements.into_iter().map(|(statement, values)| self.execute(statement, values)))
+            .await?;
+        let count = u32::try_from(rows.len()).unwrap_or(u32::MAX);
         Ok((count, count > 0))
     }
 

@@ -1,6 +1,7 @@
 //! How many payments per second replicas take on one database.
 
 use std::{
+    fs,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU32},
@@ -19,22 +20,29 @@ pub fn run(programs: Programs) {
         let fleet = Fleet::open(&cluster, load::van(), replicas, &[]);
         let customers = Customers {
             count: 48,
-            orders: 4_000,
+            orders: 2_000,
             enough: AtomicBool::new(true),
             one_fault_in: 0,
             rest: Duration::ZERO,
             ordered: AtomicU32::new(0),
         };
-        let began = Instant::now();
+        let flushes = || cluster.sql("postgres", "SELECT wal_sync FROM pg_stat_wal").parse::<f64>().unwrap();
+        let (began, before) = (Instant::now(), flushes());
         let (numbers, answers) = customers.buy(&fleet);
-        let seconds = began.elapsed().as_secs_f64();
+        let (seconds, paid) = (began.elapsed().as_secs_f64(), numbers.len() as f64);
+        let flushed = flushes() - before;
+        let groups = "SELECT number FROM kicc_meta WHERE name = 'sequence'";
+        let groups: f64 = cluster.sql(&fleet.database, groups).parse().unwrap();
         fleet.wait_until_settled(Duration::from_secs(60));
         let approved = answers.iter().filter(|answer| answer["outcome"] == "approved").count();
         assert_eq!(fleet.agree(&numbers, &answers), 0);
         println!(
-            "{replicas} replicas: {approved} of {} payments approved, {:.0} per second",
-            numbers.len(),
-            numbers.len() as f64 / seconds
+            "{replicas} replicas: {approved} of {paid} payments approved, {:.0} per second; {:.2} groups \
+             and {:.2} flushes per payment; load {}",
+            paid / seconds,
+            groups / paid,
+            flushed / paid,
+            fs::read_to_string("/proc/loadavg").unwrap_or_default().split(' ').next().unwrap_or_default(),
         );
     }
 }
