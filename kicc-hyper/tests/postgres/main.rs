@@ -12,6 +12,7 @@ mod rows;
 #[path = "../client/shop.rs"]
 mod shop;
 mod tls;
+mod transfer;
 #[allow(dead_code, reason = "not all of them are needed here")]
 #[path = "../server/trials.rs"]
 mod trials;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         restores::trials(&shared),
         client::trials(&shared),
         tls::trials(&shared),
+        transfer::trials(&shared),
     ];
     // The cluster is dropped before the exit.
     let conclusion = libtest_mimic::run(&arguments, trials.into_iter().flatten().collect());
