@@ -9,8 +9,12 @@ mod sqlite;
 mod thread;
 mod writes;
 
-pub use kicc_proto::journal::restore::{PREFIX_MAX, RestoredError};
-pub use kicc_sqlite::{OpenError, Opened};
+pub use kicc_proto::journal::{
+    restore::{PREFIX_MAX, RestoredError},
+    transfer::Purpose,
+};
+/// [`export`] and [`import`] are of the journal in a file, and block; those of a database are in `postgres`.
+pub use kicc_sqlite::{Exported, Imported, OpenError, Opened, TransferError, export, import};
 
 #[cfg(feature = "postgres")]
 pub use self::postgres::{PostgresJournal, PostgresSettings};

@@ -14,6 +14,7 @@ mod rows;
 mod shop;
 mod throughput;
 mod tls;
+mod transfer;
 #[allow(dead_code, reason = "not all of them are needed here")]
 #[path = "../server/trials.rs"]
 mod trials;
@@ -64,6 +65,7 @@ fn main() -> ExitCode {
         throughput::trials(&shared),
         client::trials(&shared),
         tls::trials(&shared),
+        transfer::trials(&shared),
     ];
     // The cluster is dropped before the exit.
     let conclusion = libtest_mimic::run(&arguments, trials.into_iter().flatten().collect());

@@ -34,7 +34,7 @@ fn counts() -> (usize, u32, u32) {
 
 fn open(number: &str) -> Row {
     Row {
-        authorisation_mark: Some(format!("mark of {number}").into()),
+        authorisation_mark: Mark::new(number).ok(),
         created_at: NOW,
         updated_at: NOW,
         // Shorter than a real one, of one to two kilobytes: no statement but pruning reads a closed one.

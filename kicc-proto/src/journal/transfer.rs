@@ -9,9 +9,10 @@
 //!
 //! **Two journals must not sell from one stock of numbers (R3).** So a file is either a *move* or a *copy*
 //! ([`Purpose`]). A move closes its source: in one transaction all rows are read and [`CLOSE`] is run, and the end of the
-//! file is written only after that transaction is durable. From then on [`NEXT_SEQUENCE`](super::sql::NEXT_SEQUENCE) has no row there, so that
-//! no process, also of an older version, writes it any more. The store must know that nobody lives who holds a row. A
-//! copy leaves its source as it is, and what is made of it counts as restored from a backup (R24).
+//! file is written only after that transaction is durable. From then on [`NEXT_SEQUENCE`](super::sql::NEXT_SEQUENCE) and
+//! [`HOLDS`](super::sql::HOLDS) have no row there, so that no process, also of an older version, writes it any more, or
+//! sends for what is in it. The store must know that nobody lives who holds a row, and keep all writers out until the
+//! commit. A copy leaves its source as it is, and what is made of it counts as restored from a backup (R24).
 //!
 //! What a store does for both is to run the statements of [`TABLES`] and to hand the cells on.
 
@@ -36,7 +37,10 @@ pub const LINE_MAX: usize = 16 * 1024 * 1024;
 pub const MOVED: i64 = -1;
 
 /// Closes a journal that is being moved: `$1` where to, in words.
-pub const CLOSE: &str = "UPDATE kicc_meta SET number = -1, text = $1 WHERE name = 'schema' AND number = 1";
+pub const CLOSE: &str = concat!(
+    "UPDATE kicc_meta SET number = -1, text = $1 WHERE name = 'schema' AND number = ",
+    super::sql::version!()
+);
 
 const FORMAT: &str = "kicc-journal";
 const VERSION: u64 = 1;

@@ -3,7 +3,7 @@ use alloc::{string::ToString as _, vec};
 use proptest::prelude::*;
 
 use super::*;
-use crate::journal::sql::SCHEMA;
+use crate::journal::sql::VERSIONS;
 
 type Rows = [Vec<Vec<Value<'static>>>; TABLES.len()];
 
@@ -143,7 +143,12 @@ fn counts_must_fit() {
 #[test]
 fn every_column_of_the_schema_is_in_a_file() {
     for table in &TABLES {
-        let made = SCHEMA.iter().find(|text| text.contains(&format!("EXISTS {} (", table.name))).unwrap();
+        let made = VERSIONS
+            .iter()
+            .copied()
+            .flatten()
+            .find(|text| text.contains(&format!("EXISTS {} (", table.name)))
+            .unwrap();
         let columns = made.split_once(" (").unwrap().1;
         let columns = columns.split(", ").map(|column| column.split(' ').next().unwrap());
         let columns: Vec<&str> = columns
@@ -152,11 +157,16 @@ fn every_column_of_the_schema_is_in_a_file() {
             .collect();
         assert_eq!(columns, table.columns, "{made}");
     }
-    for made in SCHEMA.iter().filter_map(|text| text.strip_prefix("INSERT INTO kicc_meta")) {
+    for made in
+        VERSIONS.iter().copied().flatten().filter_map(|text| text.strip_prefix("INSERT INTO kicc_meta"))
+    {
         let name = made.split('\'').nth(1).unwrap();
         assert!(name == "schema" || TABLES[0].select().contains(&format!("'{name}'")), "{name}");
     }
-    assert_eq!(TABLES.len(), SCHEMA.iter().filter(|text| text.starts_with("CREATE TABLE")).count());
+    assert_eq!(
+        TABLES.len(),
+        VERSIONS.iter().copied().flatten().filter(|text| text.starts_with("CREATE TABLE")).count()
+    );
 }
 
 #[test]

@@ -32,10 +32,9 @@ pub fn progress(progress: &Progress) -> Vec<String> {
 pub fn settled(settled: &Settled) -> Vec<String> {
     let Some(outcome) = settled.outcome() else { return vec!["환불 처리가 끝났습니다".into()] };
     match outcome {
-        Outcome::Approved(approval) => vec![
-            "결제되었습니다".into(),
-            format!("승인번호 {}", approval.approval_number().unwrap_or("-")),
-        ],
+        Outcome::Approved(approval) => {
+            vec!["결제되었습니다".into(), format!("승인번호 {}", approval.approval_number().unwrap_or("-"))]
+        }
         Outcome::Declined(said) => declined(said),
         Outcome::NeverSent(_) => vec![
             "결제되지 않았습니다".into(),

@@ -110,7 +110,7 @@ pub fn open(path: &Path) -> Result<Parts, OpenError> {
     let mut mark = Mark::open_locked(&beside(".mark"), BUSY_TIMEOUT).map_err(file_error(beside(".mark")))?;
     let highest = mark.read().map_err(file_error(beside(".mark")))?;
     let mut connection = connect(path).map_err(sqlite_error)?;
-    let (sequence, opened) = match prepare(&mut connection, highest).map_err(sqlite_error)? {
+    let (sequence, opened) = match prepare(&mut connection, highest, &sql::VERSIONS).map_err(sqlite_error)? {
         Ok(found) => found,
         Err(other) => return Err(other.error(path)),
     };
@@ -151,8 +151,9 @@ pub(crate) fn connect(path: &Path) -> rusqlite::Result<Connection> {
 }
 
 /// Why the tables are not for this program.
-struct Other {
-    version: i64,
+#[derive(Debug)]
+pub(crate) struct Other {
+    pub version: i64,
     text: String,
 }
 
@@ -166,21 +167,24 @@ impl Other {
     }
 }
 
-/// Makes the tables where there are none, and compares the sequence with the mark: the sequence from now on, unless
-/// the tables are not for this program.
-fn prepare(connection: &mut Connection, mark: Option<u64>) -> rusqlite::Result<Result<(u64, Opened), Other>> {
+/// Makes the tables of the last of `versions`, of none or of those of an earlier one, and compares the sequence with the
+/// mark: the sequence from now on, unless the tables are not for this program.
+pub(crate) fn prepare<V: AsRef<[&'static str]>>(
+    connection: &mut Connection,
+    mark: Option<u64>,
+    versions: &[V],
+) -> rusqlite::Result<Result<(u64, Opened), Other>> {
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let known = tx.table_exists(None::<&str>, "kicc_meta")?;
-    let make = || sql::SCHEMA.iter().try_for_each(|statement| tx.execute(statement, []).map(drop));
-    if !known {
-        make()?;
-    }
-    let (version, text) = meta(&tx, "schema")?.unwrap_or_default();
-    if version != sql::SCHEMA_VERSION {
+    let (version, text) = if known { meta(&tx, "schema")?.unwrap_or_default() } else { Default::default() };
+    let Some(steps) = sql::upgrade(known.then_some(version), versions) else {
         return Ok(Err(Other { version, text }));
+    };
+    // Each index does nothing where it is.
+    let indexes = sql::INDEXES.iter().map(|(_, statement)| *statement);
+    for statement in steps.iter().map(String::as_str).chain(indexes) {
+        tx.execute(statement, [])?;
     }
-    // Indexes that the program which made the journal did not know.
-    make()?;
     let mut sequence = sequence(&tx)?;
     let opened = Opened {
         restored: mark.is_some_and(|mark| sequence < mark),

@@ -8,12 +8,13 @@ use kicc_proto::{
         sql::{self, Value},
     },
     time::UnixMillis,
+    values::TransactionNumber,
 };
 use rusqlite::Connection;
 
 use crate::{
     file::{OpenError, connect, sqlite_error},
-    statement::{admission, exists, page, select, unreadable, unreadable_text},
+    statement::{admission, exists, next_terminal, page, select, unreadable, unreadable_text},
 };
 
 /// A connection that only reads: it sees what was committed, waits for no writer and keeps none waiting.
@@ -44,6 +45,21 @@ impl Reader {
     /// When the file or the row cannot be read.
     pub fn find(&self, key: &Key) -> Result<Option<Row>, ReadError> {
         Ok(self.rows(sql::FIND, sql::key_values(key).into())?.into_iter().next())
+    }
+
+    /// The rows under a number, of whatever environment, product and terminal.
+    ///
+    /// # Errors
+    /// When the file or one of the rows cannot be read.
+    pub fn numbered(&self, number: &TransactionNumber) -> Result<Vec<Row>, ReadError> {
+        let mut found = Vec::new();
+        let mut terminal = [String::new(), String::new(), String::new()];
+        while let Some(next) = next_terminal(&self.connection, &terminal).map_err(read_error)? {
+            terminal = next;
+            let key = terminal.iter().map(String::as_str).chain([number.as_str()]).map(Value::from);
+            found.extend(self.rows(sql::FIND, key.collect())?);
+        }
+        Ok(found)
     }
 
     /// The refunds of an approval, in the order in which they were made.

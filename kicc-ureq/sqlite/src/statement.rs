@@ -46,6 +46,15 @@ pub(crate) fn exists(
     connection.prepare_cached(statement)?.exists(bind(values))
 }
 
+/// The terminal that comes after one, with its environment and product.
+pub(crate) fn next_terminal(
+    connection: &Connection,
+    after: &[String; 3],
+) -> rusqlite::Result<Option<[String; 3]>> {
+    let next = |row: &rusqlite::Row<'_>| Ok([row.get(0)?, row.get(1)?, row.get(2)?]);
+    connection.prepare_cached(sql::NEXT_TERMINAL)?.query_row(after.each_ref(), next).optional()
+}
+
 /// Every unreadable row among those of a statement (R21).
 pub(crate) fn unreadable(
     connection: &Connection,

@@ -315,6 +315,56 @@ fn r21_a_newer_schema_is_refused_at_opening_and_by_a_running_process() {
     assert!(matches!(error, OpenError::Version { found: 2, .. }), "{error}");
 }
 
+const ADD: &str = "ALTER TABLE kicc_attempts ADD COLUMN branch TEXT";
+const STEP: &[&str] = &[ADD, "UPDATE kicc_attempts SET branch = number"];
+
+/// R21: a step to a version that there is not yet. All of it is done, or nothing; and the program before, which may run
+/// beside it, writes and sends nothing more.
+#[test]
+fn r21_older_tables_become_newer_ones_in_one_step_with_all_that_is_in_them() {
+    let (folder, mut older) = journal();
+    insert(&mut older, &row("N1")).unwrap();
+    assert_eq!(older.reader.holds(&row("N1").key, 1), Ok(true));
+    let mut connection = crate::file::connect(&folder.path().join("journal.db")).unwrap();
+    let mut prepared = |step: &'static [&'static str]| {
+        let prepared = crate::file::prepare(&mut connection, None, &[sql::VERSIONS[0], step]);
+        prepared.map(|prepared| prepared.map(|(sequence, _)| sequence).map_err(|other| other.version))
+    };
+    prepared(&[ADD, "UPDATE kicc_attempts SET nothing = 1"]).unwrap_err();
+    assert_eq!(insert(&mut older, &row("N2")), Ok(Written::Stored), "nothing of a step that failed is left");
+
+    for _ in 0..2 {
+        assert_eq!(prepared(STEP), Ok(Ok(2)));
+    }
+    assert!(known_not_stored(&mut older, &row("N3")).contains("another version"));
+    assert_eq!(older.reader.holds(&row("N1").key, 1), Ok(false));
+    let branches = "SELECT group_concat(branch) FROM (SELECT branch FROM kicc_attempts ORDER BY 1)";
+    assert_eq!(connection.query_row(branches, [], |row| row.get(0)), Ok("N1,N2".to_owned()));
+    let found = crate::file::prepare(&mut connection, None, &sql::VERSIONS).unwrap();
+    assert_eq!(found.map(drop).map_err(|other| other.version), Err(2));
+}
+
+#[test]
+fn a_number_is_found_at_every_terminal() {
+    let (_folder, mut journal) = journal();
+    let number = |number: &str| TransactionNumber::new(number).unwrap();
+    assert_eq!(journal.reader.numbered(&number("N1")), Ok(Vec::new()));
+    let mut expected = Vec::new();
+    for (environment, terminal) in [("production", "T2"), ("test", "T1"), ("test", "T10"), ("test", "T2")] {
+        for name in ["N1", "N2"] {
+            let mut row = Row { authorisation_mark: None, ..row(name) };
+            row.key.environment = Environment::new(environment).unwrap();
+            row.key.terminal = TerminalId::new(terminal).unwrap();
+            insert(&mut journal, &row).unwrap();
+            expected.extend((name == "N1").then_some(row));
+        }
+    }
+    assert_eq!(journal.reader.numbered(&number("N1")), Ok(expected));
+    run_sql(&journal, "UPDATE kicc_attempts SET kind = 'top_up' WHERE number = 'N2' AND terminal = 'T10'");
+    assert!(journal.reader.numbered(&number("N2")).unwrap_err().0.contains("test/simple/T10/N2"));
+    assert_eq!(journal.reader.numbered(&number("N1")).unwrap().len(), 4);
+}
+
 #[test]
 fn the_mark_that_cannot_follow_is_reported_and_the_write_stands() {
     let (folder, mut journal) = journal();
@@ -385,6 +435,7 @@ fn lists_and_lookups_read_an_index_and_sort_nothing() {
         (sql::CHECK_MADE, "kicc_made"),
         (sql::REFUNDS, "kicc_refunds"),
         (sql::FIND, "autoindex"),
+        (sql::NEXT_TERMINAL, "autoindex"),
         (sql::HOLDS, "autoindex"),
         (sql::BY_SLOT, "kicc_slot"),
     ] {

@@ -11,6 +11,7 @@ use kicc_proto::{
         Written, restore::RestoredError,
     },
     time::UnixMillis,
+    values::TransactionNumber,
 };
 use kicc_sqlite::{End, OpenError, Opened, Parts, Reader, Work, Writer};
 
@@ -78,6 +79,14 @@ impl SqliteJournal {
     /// When the file cannot be read.
     pub fn unreadable_made(&self, from: UnixMillis, until: UnixMillis) -> Result<Vec<Unreadable>, ReadError> {
         lock(&self.reader).unreadable_made(from, until)
+    }
+
+    /// The rows under a number, of whatever environment, product and terminal.
+    ///
+    /// # Errors
+    /// When the file or one of the rows cannot be read.
+    pub fn numbered(&self, number: &TransactionNumber) -> Result<Vec<Row>, ReadError> {
+        lock(&self.reader).numbered(number)
     }
 
     fn alone<T>(&self, work: impl FnOnce(&Work<'_>) -> Result<End<T>, WriteError>) -> Result<T, WriteError> {

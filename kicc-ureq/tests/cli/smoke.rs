@@ -50,6 +50,31 @@ fn r3_orders_are_paid_told_and_known() {
     assert!(shop.pay("").ends(2).line("A1")["error"].as_str().unwrap().contains("used before"));
 }
 
+/// What the end of the day is compared by.
+#[test]
+fn a_days_records_are_listed_for_programs() {
+    let shop = Shop::new();
+    shop.orders(&["A1", "Xdec-0001"]);
+    let paid = shop.pay("").ends(10);
+    shop.kicc("refund --config kicc.toml --journal j --number A1").ends(0);
+    let all = shop.kicc("journal list --all --journal j --output json").ends(0);
+    let day = all.line("A1")["made_at"].as_str().unwrap()[..10].to_owned();
+    let list = |days: &str| shop.kicc(&format!("journal list {days} --journal j --output json")).ends(0);
+    assert_eq!(list(&format!("--from {day} --until {day}")).out, all.out);
+    let line = all.line("A1");
+    assert_eq!(line["approval"], paid.line("A1")["approval"]);
+    assert_eq!((&line["terminal"], &line["amount"]), (&"T123456789".into(), &52_000.into()));
+    let refund = all.lines().into_iter().find(|line| line["kind"] == "refund").unwrap();
+    assert_eq!((&refund["original"], &refund["outcome"]), (&"A1".into(), &"refunded".into()));
+    assert_eq!(
+        (list("--from 2100-01-01").out, list("--until 2026-01-01").out),
+        (String::new(), String::new())
+    );
+    assert_eq!(list("--from 2026-01-01").lines().len(), 3);
+    shop.kicc("journal list --from 2026-02-30 --journal j").ends(2);
+    shop.kicc("journal list --from 2026-01-01 --open --journal j").ends(2);
+}
+
 #[test]
 fn a_refund_has_outcomes_and_exit_codes_of_its_own() {
     let shop = Shop::new();

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    process::Command,
+    process::{Command, Output},
     thread,
     time::{Duration, Instant},
 };
@@ -25,6 +25,8 @@ pub fn trials() -> Vec<Trial> {
     vec![
         on("postgres::r20_what_a_killed_command_has_left_in_a_database_is_recovered", killed),
         on("postgres::journal_commands_work_on_a_database", journal),
+        on("postgres::r3_a_shop_moves_from_its_file_into_a_database_and_back", moved),
+        on("postgres::commands_that_look_make_no_journal", looking),
         on("postgres::r23_a_password_in_an_address_is_refused_and_not_shown", password),
     ]
 }
@@ -76,12 +78,7 @@ fn cluster_open(cluster: &Cluster, shop: &Shop) -> String {
 
 /// What a command says that needs no configuration, and that it went well.
 fn said(shop: &Shop, arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_kicc"))
-        .args(arguments)
-        .arg("--journal")
-        .arg(shop.journal())
-        .output()
-        .unwrap();
+    let output = run(shop, arguments);
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
@@ -107,6 +104,79 @@ fn journal(cluster: &Cluster) {
     let restored = said(&shop, &["journal", "restored", "--prefix", "R-"]);
     assert!(restored.contains("R-"), "{restored}");
     shop.pay(&[number("ok", 2)]).ended_with(&[2]);
+}
+
+fn run(shop: &Shop, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kicc"));
+    command.args(arguments).arg("--journal").arg(shop.journal()).output().unwrap()
+}
+
+/// R3: it sells at one place at a time, and knows every number wherever it is.
+fn moved(cluster: &Cluster) {
+    let file = Shop::open(Product::Simple, CALM, CALM.van());
+    let (sold, parked) = (number("ok", 1), "Xhanga_never-0021".to_owned());
+    file.pay(&[sold.clone(), parked.clone()]).ended_with(&[13]);
+    let before = said(&file, &["journal", "list", "--all", "--output", "json"]);
+    assert_eq!(before.lines().count(), 2);
+    let export = file.path("move").to_str().unwrap().to_owned();
+    assert!(said(&file, &["journal", "export", &export]).starts_with("moved 2 records and 0 hashes"));
+
+    let database = shop_of(cluster, &file);
+    let imported = said(&database, &["journal", "import", &export]);
+    assert_eq!(imported, "imported 2 records and 0 hashes of pruned ones into the journal in the database\n");
+    assert_eq!(said(&database, &["journal", "list", "--all", "--output", "json"]), before);
+    file.pay(&[number("ok", 2)]).ended_with(&[74]);
+    let approvals = file.van.counts().approvals;
+    let again = database.pay(std::slice::from_ref(&sold)).ended_with(&[0]);
+    assert_eq!((again.lines.len(), database.van.counts().approvals), (1, approvals));
+    database.pay(&[number("ok", 3)]).ended_with(&[0]);
+
+    let moved = said(&database, &["journal", "export", &export]);
+    assert_eq!(
+        moved,
+        format!(
+            "moved 3 records and 0 hashes of pruned ones to {export}; the journal in the database is closed for good\n"
+        )
+    );
+    let closed = run(&database, &["journal", "list"]);
+    let error = String::from_utf8_lossy(&closed.stderr);
+    assert!(
+        closed.status.code() == Some(74) && error.contains("was moved") && error.contains(&export),
+        "{error}"
+    );
+    let new = file.in_database(file.path("new.db").to_str().unwrap().to_owned());
+    said(&new, &["journal", "import", &export]);
+    let waiting = said(&new, &["journal", "list"]);
+    assert!(waiting.contains(&parked), "{waiting}");
+    new.pay(&[number("ok", 4)]).ended_with(&[0]);
+    assert!(new.ledger().violations.is_empty());
+}
+
+/// The same shop in a new database.
+fn shop_of(cluster: &Cluster, shop: &Shop) -> Shop {
+    shop.in_database(format!("{}?kicc_lease=2", cluster.address(&cluster.database())))
+}
+
+fn looking(cluster: &Cluster) {
+    let shop = shop(cluster, CALM);
+    let export = shop.path("file").to_str().unwrap().to_owned();
+    for arguments in [
+        &["journal", "list"][..],
+        &["journal", "show", "N1"],
+        &["journal", "prune", "--older-than", "1d"],
+        &["journal", "restored", "--prefix", "B-"],
+        &["journal", "export", &export],
+        &["report", "--date", "2026-11-21"],
+    ] {
+        let ran = run(&shop, arguments);
+        let error = String::from_utf8_lossy(&ran.stderr);
+        assert!(
+            ran.status.code() == Some(2) && error.contains("there is no journal"),
+            "{arguments:?}: {error}"
+        );
+    }
+    let database = shop.journal().to_str().unwrap().rsplit('/').next().unwrap().replace("?kicc_lease=2", "");
+    assert_eq!(cluster.sql(&database, "SELECT count(*) FROM pg_class WHERE relname LIKE 'kicc%'"), "0");
 }
 
 fn password(_: &Cluster) {

@@ -111,7 +111,7 @@ impl<'s> Group<'s> {
             Some(facts) => Ok(Group { shared, client: Some(client), facts }),
             None => {
                 undo(client).await;
-                Err(WriteError::NotStored("another version has changed the journal's tables".into()))
+                Err(moved())
             }
         }
     }
@@ -252,6 +252,11 @@ async fn begin(client: &Object, holder: &str) -> Result<Option<Facts>, Error> {
         last_prefix,
         own: facts.try_get::<_, Option<i64>>(4)?.map(unsigned),
     }))
+}
+
+/// Of tables in which this program writes nothing.
+pub(super) fn moved() -> WriteError {
+    WriteError::NotStored("another version has changed the journal's tables, or it was moved".into())
 }
 
 /// Whether one statement is at fault (its data, or a row that somebody has locked), and neither the connection nor the

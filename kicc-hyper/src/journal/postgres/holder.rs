@@ -60,6 +60,13 @@ pub(super) const WRITES: &str = concat!(
 pub(super) const IS_ALIVE: &str =
     concat!("SELECT alive_until > ", present!(), " FROM kicc_holders WHERE holder = $1");
 
+/// `$1` holder → whether any other lives. Who does not live holds no lease.
+pub(super) const HAS_COMPANY: &str = concat!(
+    "SELECT EXISTS (SELECT 1 FROM kicc_holders WHERE alive_until > ",
+    present!(),
+    " AND holder <> $1)"
+);
+
 /// `$1` holder.
 pub(super) const GONE: &str = "DELETE FROM kicc_holders WHERE holder = $1";
 

@@ -3,7 +3,10 @@
 use kicc_proto::journal::{Row, WriteError, sql};
 use tokio_postgres::{Error, Transaction};
 
-use super::statement::{Parameter, error_text};
+use super::{
+    group::moved,
+    statement::{Parameter, error_text},
+};
 
 /// Writes a row from a revision of it, if it stands there under its token; `false`: it does not. It is done when the
 /// caller commits, and durable then whatever the caller's session says.
@@ -13,7 +16,8 @@ use super::statement::{Parameter, error_text};
 /// else is decided by it.
 ///
 /// # Errors
-/// [`WriteError::NotStored`]: a statement failed, and with it the caller's transaction.
+/// [`WriteError::NotStored`]: a statement failed, and with it the caller's transaction; or the tables are not (or no
+/// longer) for this program.
 pub(crate) async fn update(
     transaction: &Transaction<'_>,
     row: &Row,
@@ -23,15 +27,20 @@ pub(crate) async fn update(
         transaction
             .batch_execute(
                 "SELECT set_config('synchronous_commit', 'on', true) \
-                 WHERE current_setting('synchronous_commit') <> 'remote_apply'",
+                 WHERE current_setting('synchronous_commit') <> 'remote_apply'; \
+                 LOCK TABLE kicc_attempts IN ROW EXCLUSIVE MODE",
             )
             .await?;
-        let found = transaction.query_opt(sql::META, &[&"sequence"]).await?;
-        let Some(sequence) = found.map(|row| row.try_get::<_, i64>(0)).transpose()? else { return Ok(0) };
+        // Behind the lock: who moves or upgrades the tables is either done, or waits for this transaction.
+        let found = transaction.query_opt(sql::SEQUENCE, &[]).await?;
+        let Some(sequence) = found.map(|row| row.try_get::<_, i64>(0)).transpose()? else { return Ok(None) };
         let sequence = u64::try_from(sequence).unwrap_or(0);
         let values = sql::update_values(row, revision, sequence).into_iter().map(Parameter);
-        transaction.execute_raw(sql::UPDATE, values).await
+        transaction.execute_raw(sql::UPDATE, values).await.map(Some)
     };
-    let updated: Result<u64, Error> = update.await;
-    updated.map(|rows| rows == 1).map_err(|error| WriteError::NotStored(error_text(&error)))
+    let updated: Result<Option<u64>, Error> = update.await;
+    match updated.map_err(|error| WriteError::NotStored(error_text(&error)))? {
+        Some(rows) => Ok(rows == 1),
+        None => Err(moved()),
+    }
 }

@@ -19,6 +19,7 @@ mod mark;
 mod open;
 mod queue;
 mod statement;
+mod transfer;
 mod work;
 
 use std::{
@@ -40,6 +41,7 @@ use kicc_proto::{
         sql::{self, Value},
     },
     time::UnixMillis,
+    values::TransactionNumber,
 };
 use kicc_sqlite::Opened;
 
@@ -47,6 +49,7 @@ use self::{
     connect::{Pools, connection},
     holder::{Share, keep_alive},
     mark::Follower,
+    open::Absent,
     queue::{Queue, Tally},
     statement::{error_text, query, select, unreadable_text},
 };
@@ -57,6 +60,7 @@ pub(crate) use self::join::update;
 pub use self::{
     mark::{Mark, MarkFile},
     open::OpenError,
+    transfer::{TransferError, export, import},
 };
 use super::{Counts, lanes::Of};
 
@@ -206,7 +210,19 @@ impl PostgresJournal {
     /// # Errors
     /// As there.
     pub async fn open_with(address: &str, settings: PostgresSettings) -> Result<Self, OpenError> {
-        let (shared, opened) = open::open(address, settings).await?;
+        Self::begin(address, settings, Absent::Make).await
+    }
+
+    /// As [`PostgresJournal::open_with`], of a journal that must be there: makes none.
+    ///
+    /// # Errors
+    /// As there; [`OpenError::Absent`].
+    pub async fn open_existing(address: &str, settings: PostgresSettings) -> Result<Self, OpenError> {
+        Self::begin(address, settings, Absent::Refuse).await
+    }
+
+    async fn begin(address: &str, settings: PostgresSettings, absent: Absent) -> Result<Self, OpenError> {
+        let (shared, opened) = open::open(address, settings, absent).await?;
         Ok(PostgresJournal { queue: Queue::start(Arc::clone(&shared)), shared, opened })
     }
 
@@ -275,6 +291,25 @@ impl PostgresJournal {
         until: UnixMillis,
     ) -> Result<Vec<Unreadable>, ReadError> {
         self.check(sql::CHECK_MADE, vec![from.0.into(), until.0.into()]).await
+    }
+
+    /// The rows under a number, of whatever environment, product and terminal.
+    ///
+    /// # Errors
+    /// When the database or one of the rows cannot be read.
+    pub async fn numbered(&self, number: &TransactionNumber) -> Result<Vec<Row>, ReadError> {
+        let mut found = Vec::new();
+        let mut terminal = [String::new(), String::new(), String::new()];
+        loop {
+            let after = terminal.iter().map(|part| Value::from(part.as_str())).collect();
+            let next = self.raw(&self.shared.pools.lists, sql::NEXT_TERMINAL, after).await?;
+            let Some(next) = next.first() else { return Ok(found) };
+            for (at, part) in terminal.iter_mut().enumerate() {
+                *part = next.try_get(at).map_err(|error| ReadError(error_text(&error)))?;
+            }
+            let key = terminal.iter().map(String::as_str).chain([number.as_str()]).map(Value::from);
+            found.extend(self.all(sql::FIND, key.collect()).await?);
+        }
     }
 
     async fn check(&self, statement: &str, values: Vec<Value<'_>>) -> Result<Vec<Unreadable>, ReadError> {

@@ -6,7 +6,7 @@ use std::sync::{
 };
 
 use deadpool_postgres::Object;
-use kicc_proto::journal::{WriteError, sql};
+use kicc_proto::journal::{WriteError, sql, transfer};
 use kicc_sqlite::Opened;
 use tokio::task::spawn_blocking;
 use tokio_postgres::Error;
@@ -48,6 +48,15 @@ pub enum OpenError {
         /// Its version.
         found: i64,
     },
+    /// There are no tables, and none were to be made.
+    #[error("there is no journal in the database")]
+    Absent,
+    /// Its attempts go on elsewhere; nothing is written here any more (R3).
+    #[error("the journal was moved: it was exported to {to} and goes on where that was imported")]
+    Moved {
+        /// The file that it was exported to.
+        to: String,
+    },
     /// The mark cannot be read (R24).
     #[error("the journal's mark was not read: {0}")]
     Mark(std::io::Error),
@@ -65,22 +74,35 @@ impl From<WriteError> for OpenError {
     }
 }
 
-/// What the tables of PostgreSQL have beside the core's.
-const SCHEMA: &[&str] = &[
+/// What each version of the tables has in PostgreSQL beside the core's.
+const OWN: [&[&str]; sql::VERSIONS.len()] = [&[
     holder::SCHEMA,
     // In which database, and on which of its timelines, the journal was last written (R24).
     "INSERT INTO kicc_meta (name, number, text) VALUES ('lineage', 0, '') ON CONFLICT DO NOTHING",
-];
+]];
+
+/// Where there is no journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Absent {
+    Make,
+    Refuse,
+}
 
 /// The sequence of a journal that nobody has written: the first group says in which database it is.
-const FIRST: u64 = 1;
+pub(super) const FIRST: u64 = 1;
 
 /// Replicas that start at once make the tables one after the other: `kicc` in ASCII.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(1801020259)";
 
+/// Keeps every writer out to the transaction's end, and waits for those under way: a group's, which begins with the first
+/// of the tables, and a merchant's own. Who waits for it begins with what it leaves.
+pub(super) const LOCK_TABLES: &str =
+    "LOCK TABLE kicc_meta, kicc_attempts, kicc_used IN SHARE ROW EXCLUSIVE MODE";
+
 pub(super) async fn open(
     address: &str,
     mut settings: PostgresSettings,
+    absent: Absent,
 ) -> Result<(Arc<Shared>, Opened), OpenError> {
     let said = Address::parse(address)?;
     settings.failover = said.failover.unwrap_or(settings.failover);
@@ -102,7 +124,7 @@ pub(super) async fn open(
     };
     let client = connection(&pools.lists).await.map_err(OpenError::Database)?;
     check(&client).await?;
-    let known = prepare(&client).await?;
+    let known = prepare(&client, absent, &versions()).await?;
     let holder = name();
     let registered = vec![holder.as_str().into(), millis(settings.lease).into(), 0_u64.into()];
     execute(&client, holder::REGISTER, registered).await?;
@@ -142,28 +164,57 @@ async fn check(client: &Object) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Makes the tables where there are none; whether there were any.
-async fn prepare(client: &Object) -> Result<bool, OpenError> {
+fn versions() -> Vec<Vec<&'static str>> {
+    sql::VERSIONS.iter().zip(OWN).map(|(shared, own)| [shared, own].concat()).collect()
+}
+
+/// Makes the tables of the last of `versions`, of none or of those of an earlier one; whether there were any.
+async fn prepare(client: &Object, absent: Absent, versions: &[Vec<&'static str>]) -> Result<bool, OpenError> {
     client.batch_execute("BEGIN").await?;
-    let prepared = tables(client).await;
+    let prepared = tables(client, absent, versions).await;
     client.batch_execute(if prepared.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
     prepared
 }
 
-async fn tables(client: &Object) -> Result<bool, OpenError> {
+async fn tables(client: &Object, absent: Absent, versions: &[Vec<&'static str>]) -> Result<bool, OpenError> {
     client.batch_execute(LOCK).await?;
     let known: bool =
         client.query_one("SELECT to_regclass('kicc_meta') IS NOT NULL", &[]).await?.try_get(0)?;
-    if !known {
-        for statement in sql::SCHEMA.iter().chain(SCHEMA) {
-            client.batch_execute(&statement.replace("TEXT", sql::POSTGRES_TEXT)).await?;
+    let (mut version, mut text) = (None, String::new());
+    if known {
+        let schema = query(client, sql::META, vec!["schema".into()]).await?;
+        let schema =
+            schema.first().map(|row| Ok::<_, Error>((row.try_get(0)?, row.try_get(1)?))).transpose()?;
+        let number: i64;
+        (number, text) = schema.unwrap_or_default();
+        version = Some(number);
+    } else if absent == Absent::Refuse {
+        return Err(OpenError::Absent);
+    }
+    let Some(mut steps) = sql::upgrade(version, versions) else {
+        return Err(match version {
+            Some(transfer::MOVED) => OpenError::Moved { to: text },
+            found => OpenError::Version { found: found.unwrap_or_default() },
+        });
+    };
+    if known && !steps.is_empty() {
+        client.batch_execute(LOCK_TABLES).await?;
+    }
+    // One that is there is not asked for: that would wait for all writers.
+    let asked = sql::INDEXES.iter().map(|(name, _)| format!("to_regclass('{name}') IS NULL"));
+    let missing = client.query_one(&format!("SELECT {}", asked.collect::<Vec<_>>().join(", ")), &[]).await?;
+    for (at, (_, statement)) in sql::INDEXES.iter().enumerate() {
+        if missing.try_get(at)? {
+            steps.push((*statement).to_owned());
         }
     }
-    let schema = query(client, sql::META, vec!["schema".into()]).await?;
-    match schema.first().map(|row| row.try_get(0)).transpose()?.unwrap_or(0) {
-        sql::SCHEMA_VERSION => Ok(known),
-        found => Err(OpenError::Version { found }),
+    if !steps.is_empty() {
+        client.batch_execute("SET LOCAL statement_timeout = 0").await?;
     }
+    for step in steps {
+        client.batch_execute(&step.replace("TEXT", sql::POSTGRES_TEXT)).await?;
+    }
+    Ok(known)
 }
 
 /// 32 hexadecimal digits that were never a holder's.
@@ -172,3 +223,7 @@ fn name() -> String {
     getrandom::fill(&mut random).expect("the system's random generator answers");
     random.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+#[path = "open_tests.rs"]
+mod tests;

@@ -144,24 +144,39 @@ impl ImportFile {
         self.decoder.counts()
     }
 
-    /// Hands every row to `take`, to the end of the file.
+    /// The next row, and which of the tables it is of; none at the end of the file, which is whole then.
     ///
     /// # Errors
-    /// `take`'s own; or when the file cannot be read or is not whole: then nothing of it may be kept.
-    pub fn rows(
-        &mut self,
-        mut take: impl FnMut(usize, Vec<Value<'static>>) -> Result<(), TransferError>,
-    ) -> Result<(), TransferError> {
-        loop {
-            read_line(&mut self.input, &mut self.text).map_err(file_error(&self.path))?;
-            match self.decoder.line(&self.text).map_err(format_error(&self.path))? {
-                Line::Row(table, cells) => take(table, cells)?,
-                Line::End => break,
-            }
+    /// When the file cannot be read or is not whole: then nothing of it may be kept.
+    pub fn row(&mut self) -> Result<Option<(usize, Vec<Value<'static>>)>, TransferError> {
+        read_line(&mut self.input, &mut self.text).map_err(file_error(&self.path))?;
+        match self.decoder.line(&self.text).map_err(format_error(&self.path))? {
+            Line::Row(table, cells) => Ok(Some((table, cells))),
+            Line::End => match read_line(&mut self.input, &mut self.text).map_err(file_error(&self.path))? {
+                0 => Ok(None),
+                _ => Err(format_error(&self.path)(FormatError::Trailing)),
+            },
         }
-        match read_line(&mut self.input, &mut self.text).map_err(file_error(&self.path))? {
-            0 => Ok(()),
-            _ => Err(format_error(&self.path)(FormatError::Trailing)),
+    }
+
+    /// Whether the file is whole, to its end. To be asked before anything is made of it.
+    ///
+    /// # Errors
+    /// As [`ImportFile::open`] and [`ImportFile::row`].
+    pub fn check(path: &Path) -> Result<(), TransferError> {
+        let mut file = ImportFile::open(path)?;
+        while file.row()?.is_some() {}
+        Ok(())
+    }
+
+    /// Removes the file of a move that was imported, so that it is not imported a second time; else why it was not.
+    ///
+    /// # Errors
+    /// In words.
+    pub fn used(self) -> Result<(), String> {
+        match self.purpose() {
+            Purpose::Move => fs::remove_file(&self.path).map_err(|error| error.to_string()),
+            Purpose::Copy => Ok(()),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Into a SQLite file.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use kicc_proto::journal::transfer::{Purpose, TABLES};
 use rusqlite::TransactionBehavior;
@@ -29,8 +29,7 @@ pub struct Imported {
 /// # Errors
 /// When the file is not whole or not private, or there is a journal already in which something was written.
 pub fn import(from: &Path, journal: &Path) -> Result<Imported, TransferError> {
-    // The whole file, before a journal is made.
-    ImportFile::open(from)?.rows(|_, _| Ok(()))?;
+    ImportFile::check(from)?;
     let mut file = ImportFile::open(from)?;
     let (purpose, rows) = (file.purpose(), file.counts());
 
@@ -43,14 +42,14 @@ pub fn import(from: &Path, journal: &Path) -> Result<Imported, TransferError> {
         return Err(TransferError::NotEmpty { path: journal.to_owned() });
     }
     let inserts = TABLES.each_ref().map(|table| table.insert());
-    file.rows(|table, cells| {
+    while let Some((table, cells)) = file.row()? {
         let key = TABLES.get(table).map(|table| table.key_text(&cells)).unwrap_or_default();
         let insert = inserts.get(table).map_or("", String::as_str);
-        execute(&tx, insert, cells).map(drop).map_err(|error| TransferError::Store {
+        execute(&tx, insert, cells).map_err(|error| TransferError::Store {
             path: journal.to_owned(),
             why: format!("{key}: {error}"),
-        })
-    })?;
+        })?;
+    }
     let mut last = sequence(&tx).map_err(store)?;
     if purpose == Purpose::Copy {
         last += 1;
@@ -63,9 +62,5 @@ pub fn import(from: &Path, journal: &Path) -> Result<Imported, TransferError> {
         ),
     })?;
     mark.raise(last);
-    let removed = match purpose {
-        Purpose::Move => fs::remove_file(from).map_err(|error| error.to_string()),
-        Purpose::Copy => Ok(()),
-    };
-    Ok(Imported { purpose, rows, removed })
+    Ok(Imported { purpose, rows, removed: file.used() })
 }

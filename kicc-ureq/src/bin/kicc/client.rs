@@ -133,8 +133,19 @@ impl Sign for NoKey {
 
 /// Opens the journal, makes it if there is none, and says on standard error what was found.
 pub fn open_journal(path: &Path) -> Result<Arc<dyn Store>, Fail> {
-    let place = Place::of(path);
-    let journal = place.open()?;
+    opened(Place::of(path), Place::open)
+}
+
+/// The same of a journal that must be there already: makes nothing.
+pub fn existing_journal(path: &Path) -> Result<Arc<dyn Store>, Fail> {
+    opened(Place::of(path), Place::open_existing)
+}
+
+fn opened<'p>(
+    place: Place<'p>,
+    open: impl FnOnce(Place<'p>) -> Result<Arc<dyn Store>, Fail>,
+) -> Result<Arc<dyn Store>, Fail> {
+    let journal = open(place)?;
     warn_of_restore(place, journal.opened());
     Ok(journal)
 }
@@ -153,14 +164,6 @@ pub fn warn_of_restore(place: Place<'_>, opened: Opened) {
              say `kicc journal restored --prefix P` now (R24)."
         );
     }
-}
-
-/// Opens a journal that must be there already.
-pub fn existing_journal(path: &Path) -> Result<Arc<dyn Store>, Fail> {
-    if matches!(Place::of(path), Place::File(path) if !path.exists()) {
-        return Err(Fail::input(format!("there is no journal at {}", path.display())));
-    }
-    open_journal(path)
 }
 
 /// Says on standard error if the journal's mark could not follow (R24).

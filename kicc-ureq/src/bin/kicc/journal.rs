@@ -17,7 +17,7 @@ use kicc_proto::{
         record::{Record, RecordError},
     },
     time::UnixMillis,
-    values::{TransactionNumber, Won},
+    values::{KstDate, TransactionNumber, Won},
 };
 use kicc_ureq::Progress;
 use serde::Serialize;
@@ -26,7 +26,7 @@ use crate::{
     client::{self, Files},
     diagram,
     exit::{Exit, Fail},
-    result::{self, Format, Told},
+    result::{self, ApprovalLine, Format, Told},
     timeline,
     times::{self, Span},
     transfer, words,
@@ -67,6 +67,12 @@ pub struct ListArgs {
     /// All records, closed ones too
     #[arg(long, conflicts_with_all = ["open", "parked", "untold"])]
     all: bool,
+    /// All records made on this Korean day or later, closed ones too
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = times::day, conflicts_with_all = ["open", "parked", "untold", "all"])]
+    from: Option<KstDate>,
+    /// All records made on this Korean day or earlier, closed ones too
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = times::day, conflicts_with_all = ["open", "parked", "untold", "all"])]
+    until: Option<KstDate>,
     /// How records are written
     #[arg(long, value_enum, default_value = "text")]
     output: Format,
@@ -170,9 +176,6 @@ pub fn each(
 /// The end of time, as a journal's column can say it.
 pub const NEVER: UnixMillis = UnixMillis(i64::MAX as u64);
 
-/// Everything.
-pub const EVER: Listing = Listing::Made { from: UnixMillis(0), until: NEVER };
-
 /// The wall clock.
 pub fn now() -> UnixMillis {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -183,6 +186,10 @@ pub fn now() -> UnixMillis {
 #[derive(Serialize)]
 struct Item<'a> {
     number: &'a str,
+    /// Of a refund: the approval's number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    original: Option<&'a str>,
+    terminal: &'a str,
     product: &'static str,
     kind: &'static str,
     made_at: String,
@@ -191,11 +198,13 @@ struct Item<'a> {
     told: bool,
     outcome: Option<&'static str>,
     charged: &'static str,
+    /// As the gateway stated it; `null` where it stated none.
+    approval: Option<ApprovalLine<'a>>,
     why: Option<String>,
 }
 
 impl<'a> Item<'a> {
-    fn new(row: &'a Row, record: &Result<Record, RecordError>) -> Self {
+    fn new(row: &'a Row, record: &'a Result<Record, RecordError>) -> Self {
         let (outcome, charged) = match record.as_ref().ok().and_then(Record::verdict) {
             Some(Verdict::Approval(outcome)) => (Some(outcome.name()), outcome.charged().as_str()),
             Some(Verdict::Refund(outcome)) => (Some(outcome.name()), outcome.charged().as_str()),
@@ -209,6 +218,8 @@ impl<'a> Item<'a> {
         };
         Item {
             number: row.key.number.as_str(),
+            original: row.original.as_ref().map(TransactionNumber::as_str),
+            terminal: row.key.terminal.as_str(),
             product: row.key.product.as_str(),
             kind: row.kind.as_str(),
             made_at: times::machine(row.created_at),
@@ -217,6 +228,7 @@ impl<'a> Item<'a> {
             told: row.told,
             outcome,
             charged,
+            approval: record.as_ref().ok().and_then(|record| record.approval.as_ref()).map(ApprovalLine::new),
             why,
         }
     }
@@ -235,25 +247,37 @@ impl<'a> Item<'a> {
     }
 }
 
+impl ListArgs {
+    /// When the records were made that are listed whatever has become of them, if it is that: from, and before.
+    fn made(&self) -> Option<(UnixMillis, UnixMillis)> {
+        let from = self.from.map_or(UnixMillis(0), |day| day.starts_at());
+        let until = self.until.and_then(|day| day.next_day()).map_or(NEVER, |day| day.starts_at());
+        (self.all || self.from.is_some() || self.until.is_some()).then_some((from, until))
+    }
+}
+
 fn list(args: &ListArgs) -> Result<Exit, Fail> {
     let journal = client::existing_journal(&args.journal)?;
     let some = args.open || args.parked || args.untold;
-    let listings: Vec<Listing> = if args.all {
-        vec![EVER]
-    } else {
-        let choices =
-            [(args.open, Listing::Open), (args.parked, Listing::Parked), (args.untold, Listing::Untold)];
-        choices.into_iter().filter(|(chosen, _)| *chosen || !some).map(|(_, listing)| listing).collect()
+    let made = args.made();
+    let listings: Vec<Listing> = match made {
+        Some((from, until)) => vec![Listing::Made { from, until }],
+        None => {
+            let choices =
+                [(args.open, Listing::Open), (args.parked, Listing::Parked), (args.untold, Listing::Untold)];
+            choices.into_iter().filter(|(chosen, _)| *chosen || !some).map(|(_, listing)| listing).collect()
+        }
     };
     // A parked record may be untold too.
     let mut seen = HashSet::new();
     let mut out = io::stdout();
     for listing in listings {
         each(&*journal, listing, |row| {
-            if !args.all && !seen.insert(row.key.clone()) {
+            if made.is_none() && !seen.insert(row.key.clone()) {
                 return Ok(());
             }
-            let item = Item::new(&row, &Record::of_row(&row));
+            let record = Record::of_row(&row);
+            let item = Item::new(&row, &record);
             match args.output {
                 Format::Json => result::json(&item, &mut out)?,
                 Format::Text => writeln!(out, "{}", item.text(&row))?,
@@ -262,8 +286,8 @@ fn list(args: &ListArgs) -> Result<Exit, Fail> {
         })?;
     }
     let mut unreadable = journal.unreadable()?;
-    if args.all {
-        unreadable.extend(journal.unreadable_made(UnixMillis(0), NEVER)?);
+    if let Some((from, until)) = made {
+        unreadable.extend(journal.unreadable_made(from, until)?);
     }
     let mut seen = HashSet::new();
     for unreadable in unreadable.into_iter().filter(|row| seen.insert(row.key.clone())) {
@@ -275,12 +299,12 @@ fn list(args: &ListArgs) -> Result<Exit, Fail> {
 fn show(args: &ShowArgs) -> Result<Exit, Fail> {
     let journal = client::existing_journal(&args.journal)?;
     let mut out = io::stdout();
-    let mut found = false;
-    each(&*journal, EVER, |row| {
-        if row.key.number != args.number {
-            return Ok(());
-        }
-        if std::mem::replace(&mut found, true) {
+    let rows = journal.numbered(&args.number)?;
+    if rows.is_empty() {
+        return Err(Fail::input(format!("nothing is known of {}", args.number)));
+    }
+    for (at, row) in rows.iter().enumerate() {
+        if at > 0 {
             writeln!(out)?;
         }
         if let Some(form) = args.diagram {
@@ -290,9 +314,9 @@ fn show(args: &ShowArgs) -> Result<Exit, Fail> {
             Kind::Approval => journal.refunds(&row.key)?,
             Kind::Refund => Vec::new(),
         };
-        Ok(timeline::write(&row, &refunds, now(), &mut out)?)
-    })?;
-    if found { Ok(Exit::DONE) } else { Err(Fail::input(format!("nothing is known of {}", args.number))) }
+        timeline::write(row, &refunds, now(), &mut out)?;
+    }
+    Ok(Exit::DONE)
 }
 
 fn resolve(args: &ResolveArgs) -> Result<Exit, Fail> {

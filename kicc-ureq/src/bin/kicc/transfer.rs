@@ -1,8 +1,8 @@
 //! `kicc journal export` and `import`: a journal to another place, whole, or a copy of it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use kicc_ureq::journal::{self, Exported, Imported, Purpose, TransferError};
+use kicc_ureq::journal::{Exported, Imported, Purpose};
 
 use crate::{
     client,
@@ -11,10 +11,10 @@ use crate::{
 };
 
 /// The file holds what the journal holds, token keys among it: mode 0600. A move closes the journal for good, and is
-/// refused while any process has it open.
+/// refused while any process works with it.
 #[derive(Debug, clap::Args)]
 pub struct ExportArgs {
-    /// The journal
+    /// The journal: a file, or a database (postgres://user@host/name)
     #[arg(long, value_name = "FILE")]
     journal: PathBuf,
     /// Write a copy and leave the journal as it is; what is imported from it counts as restored from a backup
@@ -28,7 +28,7 @@ pub struct ExportArgs {
 /// All or nothing. The file of a move is removed afterwards: it must not be imported twice.
 #[derive(Debug, clap::Args)]
 pub struct ImportArgs {
-    /// The journal to be made
+    /// The journal to be made: a file, or in a database (postgres://user@host/name)
     #[arg(long, value_name = "FILE")]
     journal: PathBuf,
     /// What `kicc journal export` wrote
@@ -38,13 +38,13 @@ pub struct ImportArgs {
 
 /// Runs `kicc journal export`.
 pub fn export(args: &ExportArgs) -> Result<Exit, Fail> {
-    only_files(&args.journal)?;
     let purpose = if args.copy { Purpose::Copy } else { Purpose::Move };
-    let Exported { rows, opened } = journal::export(&args.journal, &args.to, purpose).map_err(fail)?;
-    client::warn_of_restore(Place::of(&args.journal), opened);
+    let place = Place::of(&args.journal);
+    let Exported { rows, opened } = place.export(&args.to, purpose)?;
+    client::warn_of_restore(place, opened);
     let (what, to) = (counts(rows), args.to.display());
     match purpose {
-        Purpose::Move => println!("moved {what} to {to}; {} is closed for good", args.journal.display()),
+        Purpose::Move => println!("moved {what} to {to}; {place} is closed for good"),
         Purpose::Copy => println!("copied {what} to {to}"),
     }
     Ok(Exit::DONE)
@@ -52,9 +52,9 @@ pub fn export(args: &ExportArgs) -> Result<Exit, Fail> {
 
 /// Runs `kicc journal import`.
 pub fn import(args: &ImportArgs) -> Result<Exit, Fail> {
-    only_files(&args.journal)?;
-    let Imported { purpose, rows, removed } = journal::import(&args.from, &args.journal).map_err(fail)?;
-    println!("imported {} into {}", counts(rows), args.journal.display());
+    let place = Place::of(&args.journal);
+    let Imported { purpose, rows, removed } = place.import(&args.from)?;
+    println!("imported {} into {place}", counts(rows));
     if purpose == Purpose::Copy {
         eprintln!(
             "kicc: warning: {} was a copy, so the journal counts as restored from a backup: the accept step is asked before \
@@ -72,23 +72,6 @@ pub fn import(args: &ImportArgs) -> Result<Exit, Fail> {
     Ok(Exit::DONE)
 }
 
-fn only_files(journal: &Path) -> Result<(), Fail> {
-    match Place::of(journal) {
-        Place::File(_) => Ok(()),
-        Place::Database(_) => {
-            Err(Fail::input("only the journal in a file can be moved, not one in a database"))
-        }
-    }
-}
-
 fn counts([_, attempts, used]: [u64; 3]) -> String {
     format!("{attempts} records and {used} hashes of pruned ones")
-}
-
-/// What the operator can put right is bad input.
-fn fail(error: TransferError) -> Fail {
-    match error {
-        TransferError::Open(_) | TransferError::File { .. } | TransferError::Store { .. } => Fail::io(error),
-        _ => Fail::input(error),
-    }
 }

@@ -178,7 +178,8 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn said() -> impl Strategy<Value = Said> {
-    ("[0-9A-Za-z]{4}", text()).prop_map(|(code, text)| Said { code: code.into(), message: shown(&text).into() })
+    ("[0-9A-Za-z]{4}", text())
+        .prop_map(|(code, text)| Said { code: code.into(), message: shown(&text).into() })
 }
 
 fn verb() -> impl Strategy<Value = Verb> {
