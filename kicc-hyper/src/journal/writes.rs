@@ -104,26 +104,32 @@ impl Writes {
     }
 }
 
-/// The thread. It waits for a first write and takes with it all that are queued by the time the file is its own.
+/// The thread. It waits for a first write and takes with it all that are queued until none is left: also those that come
+/// while it writes need wait for one flush only.
 fn run(mut writer: Writer, jobs: &Receiver<Queued>, shared: &Shared) {
     while let Ok(first) = jobs.recv() {
-        let began = writer.begin();
-        // If nobody can write, nobody shall wait to be told for as long as the first one did.
-        let limit = if began.is_ok() { GROUP_MAX } else { usize::MAX };
-        let queued = std::iter::once(first).chain(jobs.try_iter().take(limit - 1));
-        let mut jobs: Vec<Box<dyn Job>> = queued.map(|queued| queued.job).collect();
-        let end = began.and_then(|mut group| {
-            for job in &mut jobs {
-                job.run(&mut group);
+        let mut done = Vec::new();
+        let mut queued = std::iter::once(first).chain(jobs.try_iter()).map(|queued| queued.job);
+        let end = match writer.begin() {
+            Ok(mut group) => {
+                for mut job in queued.take(GROUP_MAX) {
+                    job.run(&mut group);
+                    done.push(job);
+                }
+                group.commit()
             }
-            group.commit()
-        });
+            Err(error) => {
+                // If nobody can write, nobody shall wait to be told for as long as the first one did.
+                done.extend(&mut queued);
+                Err(error)
+            }
+        };
         if let Ok(flushed) = &end {
-            shared.writes.fetch_add(jobs.len() as u64, Ordering::Relaxed);
+            shared.writes.fetch_add(done.len() as u64, Ordering::Relaxed);
             shared.commits.fetch_add(u64::from(*flushed), Ordering::Relaxed);
             *lock(&shared.mark_trouble) = writer.mark_trouble().map(str::to_owned);
         }
-        for job in jobs {
+        for job in done {
             job.answer(end.as_ref().err());
         }
     }

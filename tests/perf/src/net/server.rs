@@ -129,8 +129,8 @@ async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, delay: Duration
 fn number(request: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(request).ok()?;
     let (head, body) = text.split_once("\r\n\r\n")?;
-    let lengths = head.lines().filter_map(|line| line.split_once(": "));
-    let length = lengths.filter(|(name, _)| name.eq_ignore_ascii_case("content-length")).last()?.1;
+    let mut headers = head.lines().filter_map(|line| line.split_once(": "));
+    let length = headers.find(|(name, _)| name.eq_ignore_ascii_case("content-length"))?.1;
     if body.len() < length.parse().ok()? {
         return None;
     }
