@@ -142,7 +142,7 @@ fn judge_of_iamport(verb: Verb, said: &Value, record: &Record) {
         (Happening::Succeeded(_), _) => {
             assert_eq!(code, 0, "R6");
             assert!(payments.iter().all(|payment| ours(payment)), "R6: another number's");
-            let stated = record.approval.as_ref().and_then(|approval| approval.van_number.as_deref());
+            let stated = record.approval.as_ref().and_then(|approval| approval.van_number());
             let found = payments.iter().find(|payment| payment["imp_uid"].as_str() == stated);
             let found = found.expect("R6: one of those that are stated");
             assert_eq!(stands(found), verb != Verb::Cancel, "R12: by the amounts");

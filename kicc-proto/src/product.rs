@@ -1,6 +1,6 @@
 //! The products, registered in one place. The flow asks here and knows none of them by name.
 
-use alloc::{boxed::Box, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
 
 use serde::{Deserialize, Serialize};
 
@@ -220,7 +220,7 @@ pub(crate) struct Moment {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Reading {
     /// A success of an approval, or a query that shows one.
-    Approved(Box<Approval>),
+    Approved(Approval),
     /// A refusal with a listed code.
     Declined(Said),
     /// A refusal with an unlisted code.

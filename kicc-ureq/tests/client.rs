@@ -159,7 +159,7 @@ fn r19_begin_hands_the_decision_to_the_caller() {
     for (text, accept) in [("ORD-1", true), ("ORD-2", false)] {
         let Begun::Undecided(undecided) = client.begin(&order(text)).unwrap() else { panic!() };
         assert_eq!(undecided.record().unwrap().amount.total(), Won(10_000));
-        assert!(undecided.approval().unwrap().approval_number.is_some());
+        assert!(undecided.approval().unwrap().approval_number().is_some());
         let progress = if accept { undecided.accept() } else { undecided.refuse() };
         let expected = if accept { "approved" } else { "reversed" };
         assert_eq!(outcome(progress.unwrap()).name(), expected);
@@ -272,8 +272,8 @@ fn r16_an_approval_made_elsewhere_is_refunded_by_its_data() {
         number: number("ORD-1"),
         amount: Amount::new(Won(10_000), Parts::default()).unwrap(),
         instalment: Instalment::lump_sum(),
-        approval_number: approval.approval_number.clone().unwrap(),
-        approval_date: KstDate::new(approval.approval_date.as_deref().unwrap()).unwrap(),
+        approval_number: approval.approval_number().unwrap().into(),
+        approval_date: KstDate::new(approval.approval_date().unwrap()).unwrap(),
         van_number: None,
     };
     assert_eq!(refunded(client.refund_elsewhere(&original).unwrap()), RefundOutcome::Refunded);

@@ -86,7 +86,7 @@ impl Undecided for UreqUndecided {
         self.0.record().unwrap().amount.total()
     }
     fn approval_number(&self) -> Option<Box<str>> {
-        self.0.approval()?.approval_number.clone()
+        self.0.approval()?.approval_number().map(Into::into)
     }
     fn accept(self: Box<Self>) -> Result<Progress, Error> {
         self.0.accept().map(of_ureq)
@@ -276,7 +276,7 @@ impl Undecided for HyperUndecided<'_> {
         self.undecided.as_ref().unwrap().record().unwrap().amount.total()
     }
     fn approval_number(&self) -> Option<Box<str>> {
-        self.undecided.as_ref()?.approval()?.approval_number.clone()
+        self.undecided.as_ref()?.approval()?.approval_number().map(Into::into)
     }
     fn accept(mut self: Box<Self>) -> Result<Progress, Error> {
         self.client.wait_for(self.undecided.take().unwrap().accept())

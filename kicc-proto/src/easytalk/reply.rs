@@ -1,12 +1,12 @@
 //! What an answer says (spec B.4 to B.6, C.2, C.3; R6 to R8, R11).
 
-use alloc::{borrow::Cow, boxed::Box};
+use alloc::borrow::Cow;
 
 use super::order::Recorded;
 use crate::{
     codes::Class,
     flow::{
-        approval::{AmountStated, Approval},
+        approval::{AmountStated, Approval, Stated},
         policy::Policy,
         said::{Said, Unclear},
         table::Verb,
@@ -55,7 +55,7 @@ fn try_read(
     let fields = json::object(&body, &FIELDS)?;
     let [code, message, number, terminal, order_number, control, cancel_control, ..] = fields;
     let code = result_code(code)?;
-    let said = || Said::new(code, &json::text(message).unwrap_or_default());
+    let said = || Said::new(code, json::text(message).unwrap_or_default());
     let number = echo(number, "shopTransactionId", |text| is_ours(verb, record, text))?;
     let terminal = echo(terminal, "vanTid", |text| text == record.key.terminal.as_str())?;
     let _stated = echo(order_number, "shopOrderNo", |text| text == recorded.order_number.as_str())?;
@@ -67,7 +67,7 @@ fn try_read(
         return match (verb, control, cancel_control) {
             (Verb::Approve, Some(_), _) => {
                 terminal.map_err(missing)?;
-                Ok(Reading::Approved(Box::new(approval(&fields, record)?)))
+                Ok(Reading::Approved(approval(&fields, record)?))
             }
             (Verb::Approve, None, _) => Err(missing("controlNo")),
             (Verb::Cancel | Verb::NetCancel, _, Some(_)) => Ok(Reading::Voided { card: true }),
@@ -76,7 +76,7 @@ fn try_read(
             (Verb::Query, Some(control), None) if !json::states_any(&body, "cancel") => {
                 terminal.map_err(missing)?;
                 is_the_recorded_one(control, fields[8], record, recorded)?;
-                Ok(Reading::Approved(Box::new(approval(&fields, record)?)))
+                Ok(Reading::Approved(approval(&fields, record)?))
             }
             (Verb::Query, ..) => Err(Unclear::Ambiguous),
         };
@@ -89,7 +89,9 @@ fn try_read(
     match class {
         Class::Duplicate => return Err(Unclear::Duplicate(said())),
         Class::Unknown => return Err(Unclear::UnknownCode(said())),
-        _ if json::text(cancel_control).is_some() || approval_number(&fields)?.is_some() => {
+        _ if json::text(cancel_control).is_some()
+            || approval_number(&nested(fields[9], &PAYMENT)?).is_some() =>
+        {
             return Err(Unclear::RefusalWithApproval(said()));
         }
         _ => {}
@@ -135,7 +137,7 @@ fn is_the_recorded_one(
     record: &Record,
     recorded: &Recorded,
 ) -> Result<(), Unclear> {
-    let known = record.approval.as_ref().and_then(|approval| approval.van_number.as_deref());
+    let known = record.approval.as_ref().and_then(|approval| approval.van_number());
     if known.is_some_and(|known| known != control) {
         return Err(Unclear::ForeignEcho("controlNo".into()));
     }
@@ -159,40 +161,37 @@ fn approval(fields: &[Field<'_>; FIELDS.len()], record: &Record) -> Result<Appro
         Some(text) if text.len() == 14 && text.is_ascii() => text.split_at(8),
         _ => ("", ""),
     };
-    let stated = |text: &str| (!text.is_empty()).then(|| text.into());
-    Ok(Approval {
+    let text = |field| json::text(field).unwrap_or_default();
+    let stated = Stated {
         amount: match json::amount(amount)? {
             None => AmountStated::Missing,
             Some(won) if won == record.amount.total() => AmountStated::Matched,
             Some(won) => AmountStated::Differs(won),
         },
-        approval_number: approval_number(fields)?,
-        approval_date: stated(date),
-        approval_time: stated(time),
-        van_number: json::text(control),
-        van_serial: json::text(payment[2]),
-        payment_method: json::text(payment[0]).or_else(|| json::text(payment[1])),
-        instalment: json::text(card[3]),
-        issuer_code: json::text(card[1]),
-        acquirer_code: json::text(card[2]),
-        merchant_number: json::text(accepter),
-        masked_card: json::text(card[0]).map(|card| masked(&card)),
-        ..Approval::default()
-    })
+        approval_number: approval_number(&payment).unwrap_or_default(),
+        approval_date: date.into(),
+        approval_time: time.into(),
+        van_number: text(control),
+        van_serial: text(payment[2]),
+        payment_method: json::text(payment[0]).unwrap_or_else(|| text(payment[1])),
+        instalment: text(card[3]),
+        issuer_code: text(card[1]),
+        acquirer_code: text(card[2]),
+        merchant_number: text(accepter),
+        masked_card: masked(text(card[0])),
+        ..Stated::default()
+    };
+    Ok(stated.into())
 }
 
 /// The card company's number, by either of its names (spec F.1).
-fn approval_number(fields: &[Field<'_>; FIELDS.len()]) -> Result<Option<Box<str>>, Unclear> {
-    let payment = nested(fields[9], &PAYMENT)?;
-    Ok(json::text(payment[3]).or_else(|| json::text(payment[4])))
+fn approval_number<'a>(payment: &[Field<'a>; PAYMENT.len()]) -> Option<Cow<'a, str>> {
+    json::text(payment[3]).or_else(|| json::text(payment[4]))
 }
 
 /// An object within the object: its texts decide nothing, but a key that stands twice is a broken structure (R7).
-fn nested<'a, const N: usize>(
-    field: Field<'a>,
-    names: &'static [&'static str; N],
-) -> Result<[Field<'a>; N], Unclear> {
-    match field.map(|raw| json::object(raw.get(), names)) {
+fn nested<'a, const N: usize>(field: Field<'a>, names: &[&str; N]) -> Result<[Field<'a>; N], Unclear> {
+    match field.map(|value| json::object(value.json(), names)) {
         Some(Err(Unclear::DuplicateKey)) => Err(Unclear::DuplicateKey),
         Some(Ok(fields)) => Ok(fields),
         Some(Err(_)) | None => Ok([None; N]),

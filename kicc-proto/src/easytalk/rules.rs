@@ -58,7 +58,7 @@ impl Rules for EasyTalk {
 
     /// The gateway's number and both dates (spec B.5); the cancel's must be today's.
     fn prepare_cancel(&self, record: &mut Record, now: Now) -> bool {
-        let control_number = record.approval.as_ref().and_then(|approval| approval.van_number.as_deref());
+        let control_number = record.approval.as_ref().and_then(|approval| approval.van_number());
         let (Some(recorded), Some(control_number), Ok(at)) =
             (recorded(record), control_number, KstDateTime::from_unix(now.wall))
         else {

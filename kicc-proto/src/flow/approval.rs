@@ -1,59 +1,121 @@
 //! What is known of an approval that the gateway gave.
 
-use alloc::boxed::Box;
+use alloc::{borrow::Cow, boxed::Box, string::String};
 use core::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::values::Won;
+use crate::{values::Won, wire::answer::cut};
 
 /// An approval, as the gateway stated it. Only code, echo and amount decide whether it is one (R6, R7);
 /// a text that was absent or damaged is `None` or has U+FFFD in it.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
-#[serde(deny_unknown_fields)]
+///
+/// Its texts stand one behind the other, in one allocation. [`Stated`] has them as fields.
+#[derive(Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Approval {
     /// Whether the answer stated the amount (R8).
     pub amount: AmountStated,
+    texts: Box<str>,
+    /// Where each text ends, in bytes: those of all of them, as they are [cut], are counted in a `u16`.
+    ends: [u16; Text::COUNT],
+}
+
+/// Writes the list of an approval's texts out: as fields, as methods, and as a place in [`Approval`].
+macro_rules! texts {
+    ($($(#[$doc:meta])+ $name:ident)+) => {
+        /// An approval, text by text: what an [`Approval`] is made of. A text that is empty was not stated; of one with more
+        /// than 200 characters the rest gives way to an ellipsis (our choice).
+        #[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct Stated<'a> {
+            /// Whether the answer stated the amount (R8).
+            pub amount: AmountStated,
+            $(
+                $(#[$doc])+
+                #[serde(borrow, default, skip_serializing_if = "str::is_empty")]
+                pub $name: Cow<'a, str>,
+            )+
+        }
+
+        #[allow(non_camel_case_types, reason = "the names of fields")]
+        #[derive(Clone, Copy)]
+        enum Text { $($name),+ }
+
+        impl Text {
+            const COUNT: usize = [$(Text::$name),+].len();
+        }
+
+        impl Approval {
+            $(
+                $(#[$doc])+
+                #[must_use]
+                pub fn $name(&self) -> Option<&str> {
+                    Some(self.text(Text::$name)).filter(|text| !text.is_empty())
+                }
+            )+
+        }
+
+        impl From<Stated<'_>> for Approval {
+            fn from(stated: Stated<'_>) -> Self {
+                Approval::new(stated.amount, [$(&stated.$name),+])
+            }
+        }
+
+        impl<'a> From<&'a Approval> for Stated<'a> {
+            fn from(approval: &'a Approval) -> Self {
+                Stated { amount: approval.amount, $($name: approval.text(Text::$name).into()),+ }
+            }
+        }
+    };
+}
+
+texts! {
     /// The card company's approval number.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub approval_number: Option<Box<str>>,
+    approval_number
     /// The card company's approval date, `yyyyMMdd`, KST.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub approval_date: Option<Box<str>>,
+    approval_date
     /// The card company's approval time, `HHmmss`, KST.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub approval_time: Option<Box<str>>,
+    approval_time
     /// The gateway's own number of the transaction.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub van_number: Option<Box<str>>,
+    van_number
     /// The VAN's serial number (`vanSerial`, spec B.4).
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub van_serial: Option<Box<str>>,
+    van_serial
     /// How the customer paid, as a code such as `11` for a card (spec B.4, C.7).
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub payment_method: Option<Box<str>>,
+    payment_method
     /// In how many months the customer pays, as the gateway states it: two digits, `00` at once (spec B.4).
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub instalment: Option<Box<str>>,
+    instalment
     /// The issuer's code, opaque (spec F.1: it is not the card table's).
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub issuer_code: Option<Box<str>>,
+    issuer_code
     /// The issuer's name, as on the slip.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub issuer_name: Option<Box<str>>,
+    issuer_name
     /// The acquirer's code, opaque.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub acquirer_code: Option<Box<str>>,
+    acquirer_code
     /// The acquirer's name.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub acquirer_name: Option<Box<str>>,
+    acquirer_name
     /// The merchant's number at the card company.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub merchant_number: Option<Box<str>>,
+    merchant_number
     /// The card number, masked by the gateway.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub masked_card: Option<Box<str>>,
+    masked_card
+}
+
+impl Approval {
+    fn new(amount: AmountStated, texts: [&str; Text::COUNT]) -> Self {
+        let mut all = String::with_capacity(texts.iter().map(|text| text.len()).sum());
+        let ends = texts.map(|text| {
+            if !text.is_empty() {
+                all.push_str(&cut(text.into()));
+            }
+            all.len() as u16
+        });
+        Approval { amount, texts: all.into(), ends }
+    }
+
+    fn text(&self, text: Text) -> &str {
+        let at = text as usize;
+        let begin = if at == 0 { 0 } else { self.ends[at - 1] };
+        &self.texts[usize::from(begin)..usize::from(self.ends[at])]
+    }
 }
 
 /// Whether an answer stated the approved amount.
@@ -79,13 +141,31 @@ impl AmountStated {
     }
 }
 
+impl Serialize for Approval {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Stated::from(self).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Approval {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Stated::deserialize(deserializer).map(Approval::from)
+    }
+}
+
 impl fmt::Debug for Approval {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Approval")
             .field("amount", &self.amount)
-            .field("approval_number", &self.approval_number)
-            .field("approval_date", &self.approval_date)
-            .field("van_number", &self.van_number)
+            .field("approval_number", &self.approval_number())
+            .field("approval_date", &self.approval_date())
+            .field("van_number", &self.van_number())
             .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Stated<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Approval::from(self.clone()).fmt(f)
     }
 }

@@ -120,7 +120,7 @@ impl Life {
         if approval && late {
             return match reading {
                 Reading::Approved(found) => {
-                    self.record.approval = Some(*found);
+                    self.record.approval = Some(found);
                     self.record.note(now.wall, Happening::LateSuccess);
                     self.record.why = Some(Why::Unclear(Unclear::TooLate));
                     self.advance(verb, Event::LateSuccess, now)
@@ -132,7 +132,7 @@ impl Life {
             Reading::Unclear(why) => return self.unclear(verb, why, now),
             Reading::Approved(found) => {
                 let differs = found.amount.is_mismatch();
-                self.record.approval = Some(*found);
+                self.record.approval = Some(found);
                 let event = match (approval, differs) {
                     (true, false) => Event::Approved,
                     (true, true) => Event::AmountDiffers,

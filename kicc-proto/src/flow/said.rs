@@ -1,6 +1,6 @@
 //! What the gateway said, and why an answer was not one.
 
-use alloc::boxed::Box;
+use alloc::{borrow::Cow, boxed::Box};
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -23,8 +23,8 @@ pub struct Said {
 }
 
 impl Said {
-    pub(crate) fn new(code: ResultCode, message: &str) -> Self {
-        Said { code: code.as_str().into(), message: shown(message) }
+    pub(crate) fn new<'a>(code: ResultCode, message: impl Into<Cow<'a, str>>) -> Self {
+        Said { code: code.as_str().into(), message: shown(message).into() }
     }
 }
 

@@ -26,7 +26,7 @@ use crate::{
         Method, Reply, Request, RequestBuffer,
         answer::masked,
         call::{Call, CallError},
-        json::{self, Field},
+        json::{self, Field, Value},
     },
 };
 
@@ -306,14 +306,14 @@ fn some_billing_key(response: Field<'_>, uid: &str) -> Result<Option<BillingKey>
     let [inserted, updated] = times.map(payment::time);
     Ok(Some(BillingKey {
         customer_uid: CustomerUid::new(&stated).map_err(|_| Unclear::Damaged(NAMES[0].into()))?,
-        pg_provider: json::text(pg_provider),
-        pg_id: json::text(pg_id),
+        pg_provider: json::own_text(pg_provider),
+        pg_id: json::own_text(pg_id),
         sandbox: payment::flag(sandbox),
-        customer_id: json::text(customer_id),
-        card_code: json::text(card_code),
-        card_name: json::text(card_name),
-        card_number: json::text(card_number).map(|number| masked(&number)),
-        card_type: json::text(card_type),
+        customer_id: json::own_text(customer_id),
+        card_code: json::own_text(card_code),
+        card_name: json::own_text(card_name),
+        card_number: json::text(card_number).map(|number| masked(number).into()),
+        card_type: json::own_text(card_type),
         inserted,
         updated,
     }))
@@ -339,7 +339,7 @@ fn customer_path(customer_uid: &CustomerUid) -> String {
 }
 
 fn required(response: Field<'_>) -> Result<&str, Unclear> {
-    response.map(|response| response.get()).ok_or_else(|| Unclear::MissingEcho("response".into()))
+    response.map(Value::json).ok_or_else(|| Unclear::MissingEcho("response".into()))
 }
 
 fn numbered(payment: Payment, number: &str) -> Result<Payment, Unclear> {

@@ -6,7 +6,6 @@
 use alloc::{boxed::Box, string::String};
 
 use serde::Serialize;
-use serde_json::value::RawValue;
 
 use super::{
     hint::{self, HintError},
@@ -69,8 +68,7 @@ pub fn refusal(reason: &str) -> String {
 }
 
 fn won(text: &str) -> Result<Won, HintError> {
-    let raw: Option<&RawValue> = serde_json::from_str(text).ok();
-    match json::amount(raw) {
+    match json::amount(json::value(text)) {
         Ok(Some(won)) => Ok(won),
         _ => Err(Problem::Other("is not a whole amount").of("amount").into()),
     }

@@ -1,13 +1,7 @@
 //! What all of i'mport's REST messages have in common (spec §1, §1.1): UTF-8 JSON, a token in a header, and an answer
 //! of `code`, `message` and `response`.
 
-use alloc::{
-    borrow::ToOwned as _,
-    boxed::Box,
-    string::{String, ToString as _},
-};
-
-use zeroize::Zeroizing;
+use alloc::{borrow::ToOwned as _, boxed::Box, string::ToString as _};
 
 use super::{AccessToken, Tier};
 use crate::{
@@ -15,8 +9,8 @@ use crate::{
     values::Charset,
     wire::{
         HeaderBuffer, Method, Reply, RequestBuffer,
-        answer::body_text,
-        json::{self, Field},
+        answer::{BodyText, body_text},
+        json::{self, Field, Value},
     },
 };
 
@@ -36,10 +30,10 @@ impl<'a> Envelope<'a> {
         let [code, message, response] = json::object(body, &NAMES)?;
         let code = integer(code)?;
         let said =
-            || Said { code: code.to_string().into(), message: json::text(message).unwrap_or_default() };
+            || Said { code: code.to_string().into(), message: json::own_text(message).unwrap_or_default() };
         Ok(Envelope {
             refusal: (code != 0).then(said),
-            response: response.filter(|response| response.get() != "null"),
+            response: response.filter(|_| !json::is_none(response)),
         })
     }
 
@@ -57,18 +51,22 @@ impl<'a> Envelope<'a> {
 }
 
 fn integer(field: Field<'_>) -> Result<i32, Unclear> {
-    let raw = field.map(|raw| raw.get()).filter(|raw| *raw != "null").ok_or(Unclear::NoCode)?;
+    let json = match field {
+        None | Some(Value::Json("null")) => return Err(Unclear::NoCode),
+        Some(Value::Text(_)) => return Err(Unclear::MalformedCode),
+        Some(Value::Json(json)) => json,
+    };
     // Neither a string, a fraction, an exponent nor -0 is one.
-    match raw.parse() {
-        Ok(0) if raw != "0" => Err(Unclear::MalformedCode),
+    match json.parse() {
+        Ok(0) if json != "0" => Err(Unclear::MalformedCode),
         Ok(code) => Ok(code),
         Err(_) => Err(Unclear::MalformedCode),
     }
 }
 
-/// The body as text. It may hold what is about a person, or a token.
-pub(super) fn body(reply: Reply<'_>) -> Zeroizing<String> {
-    Zeroizing::new(body_text(reply, Charset::Utf8))
+/// The body as text.
+pub(super) fn body(reply: Reply<'_>) -> BodyText<'_> {
+    body_text(reply, Charset::Utf8)
 }
 
 /// Method and path in the buffer, and nothing else but the content type where there is a body.
@@ -83,15 +81,15 @@ pub(super) fn prepare(buffer: &mut RequestBuffer, method: Method, path: &str) {
 
 pub(super) fn push_content_type(out: &mut HeaderBuffer, method: Method) {
     if method.has_body() {
-        out.push("content-type", "application/json");
+        out.push("content-type", &["application/json"]);
     }
 }
 
 /// The token (spec §13.23), and for whom it is used.
 pub(super) fn push_authorization(out: &mut HeaderBuffer, token: &AccessToken, tier: Option<&Tier>) {
-    out.push("authorization", format_args!("Bearer {}", token.expose()));
+    out.push("authorization", &["Bearer ", token.expose()]);
     if let Some(tier) = tier {
-        out.push("tier", tier);
+        out.push("tier", &[tier.as_str()]);
     }
 }
 

@@ -5,8 +5,9 @@ use alloc::boxed::Box;
 
 use crate::{
     flow::said::Unclear,
-    values::{Charset, Invalid},
+    values::Invalid,
     wire::{
+        answer::BodyText,
         json,
         post::{Form, POST_MAX, Post, PostError},
     },
@@ -43,7 +44,7 @@ impl From<Invalid> for HintError {
 /// like. What is absent, null, empty or no text is `None`; what cannot be decoded is U+FFFD, and then no id of ours.
 pub(super) fn fields<const N: usize>(
     post: Post<'_>,
-    names: &'static [&'static str; N],
+    names: &[&'static str; N],
 ) -> Result<[Option<Box<str>>; N], HintError> {
     if post.body.len() > POST_MAX {
         return Err(HintError::TooLong);
@@ -54,12 +55,12 @@ pub(super) fn fields<const N: usize>(
         None => post.body.trim_ascii_start().starts_with(b"{"),
     };
     if is_json {
-        let text = Charset::Utf8.decode_lossy(post.body);
+        let text = BodyText::utf8(post.body);
         let fields = json::object(&text, names).map_err(|why| match why {
             Unclear::DuplicateKey => HintError::Twice,
             _ => HintError::Unreadable,
         })?;
-        return Ok(fields.map(json::text));
+        return Ok(fields.map(json::own_text));
     }
     let form = Form::parse(post).map_err(|_| HintError::Unreadable)?;
     let mut values = [const { None }; N];
@@ -68,7 +69,7 @@ pub(super) fn fields<const N: usize>(
             PostError::Twice(_) => HintError::Twice,
             _ => HintError::Unreadable,
         })?;
-        *value = stated.is_some().then(|| form.text(name));
+        *value = stated.is_some().then(|| form.text(name).into());
     }
     Ok(values)
 }

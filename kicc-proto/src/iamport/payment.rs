@@ -13,7 +13,7 @@ use crate::{
     values::Won,
     wire::{
         answer::masked,
-        json::{self, Field},
+        json::{self, Field, Value},
     },
 };
 
@@ -335,15 +335,15 @@ impl fmt::Debug for Buyer {
 /// The payment in a field of an answer, such as `response`. One that is absent or null is an error.
 pub(crate) fn read(field: Field<'_>, name: &'static str) -> Result<Payment, Unclear> {
     match field {
-        Some(raw) if raw.get() != "null" => read_object(raw.get()),
-        _ => Err(Unclear::MissingEcho(name.into())),
+        None | Some(Value::Json("null")) => Err(Unclear::MissingEcho(name.into())),
+        Some(value) => read_object(value.json()),
     }
 }
 
 /// All payments of a list, such as `list` of a page; all of them must be readable.
 pub(crate) fn read_all(field: Field<'_>, name: &'static str) -> Result<Vec<Payment>, Unclear> {
     let list = json::array(field).ok_or_else(|| Unclear::Damaged(name.into()))?;
-    list.into_iter().map(|element| read_object(element.get())).collect()
+    list.into_iter().map(read_object).collect()
 }
 
 /// Takes the fields of an object into variables of their wire names.
@@ -375,50 +375,50 @@ fn read_object(text: &str) -> Result<Payment, Unclear> {
         amount: ordered,
         cancel_amount: cancelled,
         currency: deciding(currency, "currency")?.unwrap_or_else(|| "KRW".into()),
-        sandbox: match sandbox.map(|raw| raw.get()) {
-            None | Some("null") => None,
-            Some(_) => Some(flag(sandbox).ok_or_else(|| Unclear::Damaged("sandbox".into()))?),
+        sandbox: match json::is_none(sandbox) {
+            true => None,
+            false => Some(flag(sandbox).ok_or_else(|| Unclear::Damaged("sandbox".into()))?),
         },
         pay_method: json::text(pay_method).map(|word| PayMethod::from_word(&word)),
         channel: json::text(channel).map(|word| Channel::from_word(&word)),
-        pg_provider: json::text(pg_provider),
-        wallet: json::text(emb_pg_provider),
-        pg_tid: json::text(pg_tid),
-        pg_id: json::text(pg_id),
+        pg_provider: json::own_text(pg_provider),
+        wallet: json::own_text(emb_pg_provider),
+        pg_tid: json::own_text(pg_tid),
+        pg_id: json::own_text(pg_id),
         escrow: flag(escrow),
         card: Card {
-            approval_number: json::text(apply_num),
-            code: json::text(card_code),
-            name: json::text(card_name),
+            approval_number: json::own_text(apply_num),
+            code: json::own_text(card_code),
+            name: json::own_text(card_name),
             months: json::text(card_quota).and_then(|months| months.parse().ok()),
-            number: json::text(card_number).map(|number| masked(&number)),
+            number: json::text(card_number).map(|number| masked(number).into()),
             kind: json::text(card_type).map(|word| CardType::from_word(&word)),
         },
-        bank: Bank { code: json::text(bank_code), name: json::text(bank_name) },
+        bank: Bank { code: json::own_text(bank_code), name: json::own_text(bank_name) },
         virtual_account: VirtualAccount {
-            bank: Bank { code: json::text(vbank_code), name: json::text(vbank_name) },
-            number: json::text(vbank_num),
-            holder: json::text(vbank_holder),
+            bank: Bank { code: json::own_text(vbank_code), name: json::own_text(vbank_name) },
+            number: json::own_text(vbank_num),
+            holder: json::own_text(vbank_holder),
             due: time(vbank_date),
             issued_at: time(vbank_issued_at),
         },
-        name: json::text(name),
+        name: json::own_text(name),
         buyer: Buyer {
-            name: json::text(buyer_name),
-            email: json::text(buyer_email),
-            tel: json::text(buyer_tel),
-            address: json::text(buyer_addr),
-            postcode: json::text(buyer_postcode),
+            name: json::own_text(buyer_name),
+            email: json::own_text(buyer_email),
+            tel: json::own_text(buyer_tel),
+            address: json::own_text(buyer_addr),
+            postcode: json::own_text(buyer_postcode),
         },
-        custom_data: json::text(custom_data),
-        user_agent: json::text(user_agent),
+        custom_data: json::own_text(custom_data),
+        user_agent: json::own_text(user_agent),
         started_at: time(started_at),
         paid_at: time(paid_at),
         failed_at: time(failed_at),
         cancelled_at: time(cancelled_at),
-        fail_reason: json::text(fail_reason),
-        cancel_reason: json::text(cancel_reason),
-        receipt_url: json::text(receipt_url),
+        fail_reason: json::own_text(fail_reason),
+        cancel_reason: json::own_text(cancel_reason),
+        receipt_url: json::own_text(receipt_url),
         cancel_history: history(cancel_history)?,
         cash_receipt_issued: flag(cash_receipt_issued),
         customer_uid: json::text(customer_uid).and_then(|uid| CustomerUid::new(&uid).ok()),
@@ -429,7 +429,7 @@ fn read_object(text: &str) -> Result<Payment, Unclear> {
 
 fn history(field: Field<'_>) -> Result<Vec<Cancellation>, Unclear> {
     const NAME: &str = "cancel_history";
-    if field.is_none_or(|raw| raw.get() == "null") {
+    if json::is_none(field) {
         return Ok(Vec::new());
     }
     let list = json::array(field).ok_or_else(|| Unclear::Damaged(NAME.into()))?;
@@ -438,13 +438,13 @@ fn history(field: Field<'_>) -> Result<Vec<Cancellation>, Unclear> {
         Ok(Cancellation {
             amount: won(amount, NAME)?,
             cancelled_at: time(cancelled_at),
-            cancellation_id: json::text(cancellation_id),
-            pg_tid: json::text(pg_tid),
-            reason: json::text(reason),
-            receipt_url: json::text(receipt_url),
+            cancellation_id: json::own_text(cancellation_id),
+            pg_tid: json::own_text(pg_tid),
+            reason: json::own_text(reason),
+            receipt_url: json::own_text(receipt_url),
         })
     };
-    list.into_iter().map(|element| one(element.get())).collect()
+    list.into_iter().map(one).collect()
 }
 
 /// A text that decides, if there is one.
@@ -462,9 +462,9 @@ fn won(field: Field<'_>, name: &'static str) -> Result<Won, Unclear> {
 }
 
 pub(super) fn flag(field: Field<'_>) -> Option<bool> {
-    match field?.get() {
-        "true" => Some(true),
-        "false" => Some(false),
+    match field? {
+        Value::Json("true") => Some(true),
+        Value::Json("false") => Some(false),
         _ => None,
     }
 }

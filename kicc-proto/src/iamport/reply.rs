@@ -1,6 +1,6 @@
 //! What an answer says (spec §3, §4.1 to §4.3; R6 to R8, R12).
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{borrow::Cow, boxed::Box, vec::Vec};
 
 use super::{
     ChannelKind, Payment,
@@ -8,20 +8,20 @@ use super::{
     envelope::{Envelope, body, said},
     order::{Recorded, Source, customer_mark},
     part,
-    payment::{self, Channel, CustomerUidUsage, Status},
+    payment::{self, Channel, CustomerUidUsage, PayMethod, Status},
     rules::{approved, asked, recorded, recorded_mut},
     settings::Settings,
 };
 use crate::{
     flow::{
-        approval::{AmountStated, Approval},
+        approval::{AmountStated, Stated},
         said::{Said, Unclear},
         table::Verb,
     },
     journal::{Kind, record::Record},
     product::{Moment, Reading},
-    values::{KstDateTime, Won},
-    wire::Reply,
+    values::{KstDate, KstDateTime, KstTime, Won},
+    wire::{Reply, answer::BodyText},
 };
 
 /// The answer to a charge, a look-up or a cancel. What the next message needs of it goes into the record.
@@ -309,20 +309,25 @@ pub(super) fn stands(
     };
     let paid_at = payment.paid_at.and_then(|at| KstDateTime::from_unix(at).ok());
     let card = &payment.card;
-    Reading::Approved(Box::new(Approval {
+    let (date, time) = (paid_at.as_ref().map(KstDateTime::date), paid_at.as_ref().map(KstDateTime::time));
+    fn text(text: &Option<Box<str>>) -> Cow<'_, str> {
+        text.as_deref().unwrap_or_default().into()
+    }
+    let stated = Stated {
         amount,
-        approval_number: card.approval_number.clone(),
-        approval_date: paid_at.as_ref().map(|at| at.date().as_str().into()),
-        approval_time: paid_at.as_ref().map(|at| at.time().as_str().into()),
-        van_number: Some(payment.imp_uid.as_str().into()),
-        van_serial: payment.pg_tid.clone(),
-        payment_method: payment.pay_method.as_ref().map(|method| method.as_str().into()),
-        instalment: card.months.map(|months| alloc::format!("{months:02}").into()),
-        issuer_code: card.code.clone(),
-        issuer_name: card.name.clone(),
-        masked_card: card.number.clone(),
-        ..Approval::default()
-    }))
+        approval_number: text(&card.approval_number),
+        approval_date: date.as_ref().map_or("", KstDate::as_str).into(),
+        approval_time: time.as_ref().map_or("", KstTime::as_str).into(),
+        van_number: payment.imp_uid.as_str().into(),
+        van_serial: text(&payment.pg_tid),
+        payment_method: payment.pay_method.as_ref().map_or("", PayMethod::as_str).into(),
+        instalment: card.months.map(|months| alloc::format!("{months:02}")).unwrap_or_default().into(),
+        issuer_code: text(&card.code),
+        issuer_name: text(&card.name),
+        masked_card: text(&card.number),
+        ..Stated::default()
+    };
+    Reading::Approved(stated.into())
 }
 
 /// R6: a payment of another number is never ours.
@@ -352,7 +357,7 @@ pub(super) fn last_word(payment: &Payment) -> Said {
 }
 
 /// R6: only HTTP 200 is an answer.
-fn answered(reply: Reply<'_>) -> Result<zeroize::Zeroizing<alloc::string::String>, Unclear> {
+fn answered(reply: Reply<'_>) -> Result<BodyText<'_>, Unclear> {
     match reply.status {
         200 => Ok(body(reply)),
         status => Err(Unclear::Status(status)),

@@ -181,7 +181,7 @@ pub(super) fn asked(record: &Record) -> Option<ImpUid> {
 
 /// The payment that the record's approval names.
 pub(super) fn approved(record: &Record) -> Option<ImpUid> {
-    ImpUid::new(record.approval.as_ref()?.van_number.as_deref()?).ok()
+    ImpUid::new(record.approval.as_ref()?.van_number()?).ok()
 }
 
 pub(super) fn recorded(record: &Record) -> Option<&Recorded> {

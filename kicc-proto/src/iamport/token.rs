@@ -155,7 +155,7 @@ impl Call for GetToken<'_> {
 fn granted(response: json::Field<'_>) -> Result<Granted, Unclear> {
     const NAMES: [&str; 3] = ["access_token", "expired_at", "now"];
     let response = response.ok_or_else(|| Unclear::MissingEcho("response".into()))?;
-    let [token, expired_at, now] = json::object(response.get(), &NAMES)?;
+    let [token, expired_at, now] = json::object(response.json(), &NAMES)?;
     let token = AccessToken::new(&required(token, NAMES[0])?);
     let seconds = |field, name: &str| {
         let text = json::text(field).ok_or_else(|| Unclear::MissingEcho(name.into()))?;

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    flow::approval::AmountStated,
+    flow::approval::{AmountStated, Stated},
     journal::Product,
     simple::Recorded,
     values::{
@@ -47,11 +47,10 @@ fn full(text: &str) -> Record {
         }),
         stage: Stage::Refunding,
         pending: Pending::Quiet(Verb::NetCancel),
-        approval: Some(Approval {
-            amount: AmountStated::Differs(Won(5)),
-            issuer_name: Some(text.into()),
-            ..Approval::default()
-        }),
+        approval: Some(
+            Stated { amount: AmountStated::Differs(Won(5)), issuer_name: text.into(), ..Stated::default() }
+                .into(),
+        ),
         cancel: Some(Cancel {
             sequence: 3,
             number: number("CANCEL-1"),

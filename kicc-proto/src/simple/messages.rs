@@ -120,10 +120,10 @@ pub(super) struct Cancelled<'a> {
 /// its number and date are required even beside our own number (spec A.6), and a number of more than 20
 /// bytes does not fit beside `G`.
 pub(super) fn cancel(what: &Cancelled<'_>, number: &TransactionNumber, at: &KstDateTime) -> Option<String> {
-    let approval_number = what.approval.approval_number.as_deref().filter(|text| fits(text, 10))?;
-    let approval_date = what.approval.approval_date.as_deref()?;
+    let approval_number = what.approval.approval_number().filter(|text| fits(text, 10))?;
+    let approval_date = what.approval.approval_date()?;
     crate::values::KstDate::new(approval_date).ok()?;
-    let (wcc, original) = match what.approval.van_number.as_deref().filter(|text| fits(text, 20)) {
+    let (wcc, original) = match what.approval.van_number().filter(|text| fits(text, 20)) {
         Some(van_number) => ("T", van_number),
         None if what.original.is_long() => return None,
         None => ("G", what.original.as_str()),

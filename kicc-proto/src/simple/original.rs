@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 
 use super::order::{Merchant, Recorded};
 use crate::{
-    flow::{approval::Approval, outcome::Ending, table::Stage},
+    flow::{approval::Stated, outcome::Ending, table::Stage},
     journal::{
         Kind,
         record::{Happening, Record},
@@ -56,12 +56,13 @@ impl Original {
             fingerprint,
             (now.wall, now.wall),
         );
-        record.approval = Some(Approval {
-            approval_number: Some(self.approval_number.clone()),
-            approval_date: Some(self.approval_date.as_str().into()),
-            van_number: self.van_number.clone(),
-            ..Approval::default()
-        });
+        let stated = Stated {
+            approval_number: (&*self.approval_number).into(),
+            approval_date: self.approval_date.as_str().into(),
+            van_number: self.van_number.as_deref().unwrap_or_default().into(),
+            ..Stated::default()
+        };
+        record.approval = Some(stated.into());
         record.stage = Stage::Closed;
         record.ending = Some(Ending::Approved);
         record.note(now.wall, Happening::Closed);

@@ -1,11 +1,9 @@
 //! What an answer says (spec A.5 to A.7, C.2, C.3; R6 to R8).
 
-use alloc::{boxed::Box, string::String};
-
 use crate::{
     codes::Class,
     flow::{
-        approval::{AmountStated, Approval},
+        approval::{AmountStated, Stated},
         policy::Policy,
         said::{Said, Unclear},
         table::Verb,
@@ -14,30 +12,16 @@ use crate::{
     product::Reading,
     wire::{
         Reply,
-        answer::{echo, masked, result_code, shown},
+        answer::{BodyText, echo, masked, result_code, shown},
         json::{self, Field},
     },
 };
 
-const FIELDS: [&str; 18] = [
-    "respCd",
-    "respMsg",
-    "tid",
-    "mercTrxNo",
-    "trxAmt",
-    "aprvNo",
-    "aprvDt",
-    "aprvTm",
-    "vanTrxNo",
-    "issFmCd",
-    "issFmNm",
-    "purchFmCd",
-    "purchFmNm",
-    "joShopNo",
-    "cardConfirmNo",
-    "svcId",
-    "bizrNo",
-    "userData",
+/// In the documentation's order (spec A.5), with what is passed over.
+#[rustfmt::skip]
+const FIELDS: [&str; 20] = [
+    "respCd", "respMsg", "tid", "svcId", "bizrNo", "mercTrxNo", "trxDt", "trxTm", "trxAmt", "issFmCd", "issFmNm",
+    "purchFmCd", "purchFmNm", "joShopNo", "aprvDt", "aprvTm", "aprvNo", "vanTrxNo", "cardConfirmNo", "userData",
 ];
 
 pub(super) fn read(verb: Verb, record: &Record, reply: Reply<'_>, policy: &Policy) -> Reading {
@@ -52,11 +36,11 @@ fn try_read(verb: Verb, record: &Record, reply: Reply<'_>, policy: &Policy) -> R
         return Err(Unclear::Status(reply.status));
     }
     // Broken bytes become U+FFFD: in a text that is a blemish, in a deciding field it matches nothing.
-    let body = String::from_utf8_lossy(reply.body);
+    let body = BodyText::utf8(reply.body);
     let fields = json::object(&body, &FIELDS)?;
-    let [code, message, terminal, number, amount, ..] = fields;
+    let [code, message, terminal, _, _, number, _, _, amount, ..] = fields;
     let code = result_code(code)?;
-    let said = || Said::new(code, &json::text(message).unwrap_or_default());
+    let said = || Said::new(code, json::text(message).unwrap_or_default());
     let whose = [echo(terminal, "tid", |text| text == record.key.terminal.as_str())?, {
         echo(number, "mercTrxNo", |text| is_ours(verb, record, text))?
     }];
@@ -65,25 +49,24 @@ fn try_read(verb: Verb, record: &Record, reply: Reply<'_>, policy: &Policy) -> R
         if let (true, Some(missing)) = (documented, whose.into_iter().find_map(|echo| echo.err())) {
             return Err(Unclear::MissingEcho(missing.into()));
         }
-        let approval = approval(&fields);
+        let stated = stated(&fields);
         return Ok(match verb {
-            Verb::Approve | Verb::Query => Reading::Approved(Box::new(Approval {
-                amount: match json::amount(amount)? {
+            Verb::Approve | Verb::Query => {
+                let amount = match json::amount(amount)? {
                     None => AmountStated::NotStated,
                     Some(won) if won == record.amount.total() => AmountStated::Matched,
                     Some(won) => AmountStated::Differs(won),
-                },
-                ..approval
-            })),
-            Verb::NetCancel | Verb::Cancel => Reading::Voided { card: approval.masked_card.is_some() },
+                };
+                Reading::Approved(Stated { amount, ..stated }.into())
+            }
+            Verb::NetCancel | Verb::Cancel => Reading::Voided { card: !stated.masked_card.is_empty() },
         });
     }
     Ok(match (verb, policy.codes.class(code)) {
         (_, Class::Duplicate) => return Err(Unclear::Duplicate(said())),
         (_, Class::Unknown) => return Err(Unclear::UnknownCode(said())),
         (Verb::Approve | Verb::Query, class) => {
-            let found = approval(&fields);
-            if found.approval_number.is_some() {
+            if !stated(&fields).approval_number.is_empty() {
                 return Err(Unclear::RefusalWithApproval(said()));
             }
             match class {
@@ -109,36 +92,20 @@ fn is_ours(verb: Verb, record: &Record, text: &str) -> bool {
     }
 }
 
-fn approval(fields: &[Field<'_>; FIELDS.len()]) -> Approval {
-    let [
-        _,
-        _,
-        _,
-        _,
-        _,
-        number,
-        date,
-        time,
-        van,
-        issuer,
-        issuer_name,
-        acquirer,
-        acquirer_name,
-        shop,
-        card,
-        ..,
-    ] = *fields;
-    Approval {
-        approval_number: json::text(number),
-        approval_date: json::text(date),
-        approval_time: json::text(time),
-        van_number: json::text(van),
-        issuer_code: json::text(issuer),
-        issuer_name: json::text(issuer_name).map(|name| shown(&name)),
-        acquirer_code: json::text(acquirer),
-        acquirer_name: json::text(acquirer_name).map(|name| shown(&name)),
-        merchant_number: json::text(shop),
-        masked_card: json::text(card).map(|card| masked(&card)),
-        ..Approval::default()
+fn stated<'a>(fields: &[Field<'a>; FIELDS.len()]) -> Stated<'a> {
+    let [.., issuer, issuer_name, acquirer, acquirer_name, shop, date, time, number, van, card, _] = *fields;
+    let text = |field| json::text(field).unwrap_or_default();
+    Stated {
+        approval_number: text(number),
+        approval_date: text(date),
+        approval_time: text(time),
+        van_number: text(van),
+        issuer_code: text(issuer),
+        issuer_name: shown(text(issuer_name)),
+        acquirer_code: text(acquirer),
+        acquirer_name: shown(text(acquirer_name)),
+        merchant_number: text(shop),
+        masked_card: masked(text(card)),
+        ..Stated::default()
     }
 }

@@ -1,6 +1,9 @@
 //! What Simple Payment supplies to the flow.
 
 use alloc::{string::String, vec::Vec};
+use core::fmt::Write as _;
+
+use arrayvec::ArrayString;
 
 use super::{
     messages::{self, Cancelled},
@@ -54,14 +57,16 @@ impl Rules for Simple {
         let Credentials::Signature { channel_id: channel, signer } = credentials else {
             return Err(SignError("Simple Payment wants a channel and a signer".into()));
         };
-        let timestamp = alloc::format!("{}", message.now.wall.0);
+        let mut timestamp = ArrayString::<20>::new();
+        // A `u64` has 20 digits at most.
+        let _ = write!(timestamp, "{}", message.now.wall.0);
         let nonce = message.nonce.to_text();
         let signature = request_signature(signer, channel, message.path, &timestamp, &nonce, message.body)?;
-        out.push("content-type", "application/json; charset=utf-8");
-        out.push("x-kicc-channelid", channel.as_str());
-        out.push("x-kicc-timestamp", timestamp);
-        out.push("x-kicc-nonce", nonce);
-        out.push("x-kicc-authorization", signature);
+        out.push("content-type", &["application/json; charset=utf-8"]);
+        out.push("x-kicc-channelid", &[channel.as_str()]);
+        out.push("x-kicc-timestamp", &[&timestamp]);
+        out.push("x-kicc-nonce", &[&nonce]);
+        out.push("x-kicc-authorization", &[&signature]);
         Ok(())
     }
 

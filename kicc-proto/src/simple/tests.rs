@@ -1,7 +1,6 @@
 //! The documentation's examples value for value (spec A.5 to A.7), and what is read from answers (R6 to R8).
 
 use alloc::{
-    boxed::Box,
     format,
     string::{String, ToString as _},
     sync::Arc,
@@ -19,7 +18,7 @@ use crate::{
     codes::{CodeSets, Codes, ResultCode},
     flow::{
         Driver, Opening, Policy,
-        approval::{AmountStated, Approval},
+        approval::{AmountStated, Approval, Stated},
         outcome::Ending,
         said::{Said, Unclear},
         table::{Stage, Verb},
@@ -86,26 +85,23 @@ fn recorded() -> Recorded {
     }
 }
 
-fn cancel_of(original: &str, approval: &Approval) -> Option<String> {
+fn cancel_of(original: &str, approval: &Stated<'_>) -> Option<String> {
     let (terminal, recorded, amount) = (merchant().terminal_id, recorded(), amount());
+    let approval = approval.clone().into();
     let original = TransactionNumber::new_long(original).unwrap();
     let what = Cancelled {
         terminal: &terminal,
         recorded: &recorded,
         original: &original,
         amount: &amount,
-        approval,
+        approval: &approval,
     };
     let number = TransactionNumber::new("CANCEL_20231225_0001").unwrap();
     messages::cancel(&what, &number, &at("20231226100000"))
 }
 
-fn approval() -> Approval {
-    Approval {
-        approval_number: Some("12345678".into()),
-        approval_date: Some("20231225".into()),
-        ..Approval::default()
-    }
+fn approval() -> Stated<'static> {
+    Stated { approval_number: "12345678".into(), approval_date: "20231225".into(), ..Stated::default() }
 }
 
 /// Spec A.6: the cancel's example names the original by `G`; by `T` where the gateway's number is known.
@@ -115,7 +111,7 @@ fn the_cancel_is_the_documentations() {
     let tail = r#""alotMonth":"00","trxAmt":10000,"vatAmt":909,"svcAmt":0,"tranDt":"20231226","tranTm":"100000","orgAprvDt":"20231225","orgAprvNo":"12345678"}"#;
     let by_ours = format!(r#"{head},"wcc":"G","cndTrxNo":"ORD_20231225_0001",{tail}"#);
     assert_eq!(cancel_of(NUMBER, &approval()), Some(by_ours));
-    let known = Approval { van_number: Some("V12345678901".into()), ..approval() };
+    let known = Stated { van_number: "V12345678901".into(), ..approval() };
     let by_theirs = format!(r#"{head},"wcc":"T","cndTrxNo":"V12345678901",{tail}"#);
     assert_eq!(cancel_of(NUMBER, &known), Some(by_theirs.clone()));
     // A number of more than 20 bytes does not fit beside `G` (spec F.1).
@@ -141,8 +137,8 @@ fn an_approval_made_elsewhere_is_closed_and_can_be_cancelled() {
     assert_eq!(record.key.number.as_str(), "ELSEWHERE-1");
     let Payload::Simple(recorded) = &record.payload else { panic!() };
     assert_eq!((recorded.instalment.as_str(), recorded.requested_at.date().as_str()), ("03", "20231225"));
-    let known = Approval { van_number: Some("V12345678901".into()), ..approval() };
-    assert_eq!(record.approval, Some(known));
+    let known = Stated { van_number: "V12345678901".into(), ..approval() };
+    assert_eq!(record.approval, Some(known.into()));
     let moment = at("20231226100000").to_unix();
     let mut refund = record.clone();
     assert!(Simple.prepare_cancel(&mut refund, Now { wall: moment, ..now }));
@@ -159,7 +155,7 @@ fn every_part_of_the_amount_is_stated() {
     let order = Order::new(number.clone(), amount, TokenKey::new("TOKEN").unwrap());
     let when = at("20231225120000");
     let (sale, net_cancel) = messages::approval_and_net_cancel(&merchant(), &order, &when);
-    let (terminal, recorded, approval) = (merchant().terminal_id, recorded(), approval());
+    let (terminal, recorded, approval) = (merchant().terminal_id, recorded(), approval().into());
     let what = Cancelled {
         terminal: &terminal,
         recorded: &recorded,
@@ -178,17 +174,16 @@ fn every_part_of_the_amount_is_stated() {
 /// What the gateway gave goes back whole, or not at all.
 #[test]
 fn a_cancel_needs_the_approvals_number_and_date() {
-    let damaged = |text: &str| Some(Box::from(text));
     for incomplete in [
-        Approval { approval_number: None, ..approval() },
-        Approval { approval_number: damaged("1234\u{fffd}678"), ..approval() },
-        Approval { approval_number: damaged("12345678901"), ..approval() },
-        Approval { approval_date: None, ..approval() },
-        Approval { approval_date: damaged("20231325"), ..approval() },
+        Stated { approval_number: "".into(), ..approval() },
+        Stated { approval_number: "1234\u{fffd}678".into(), ..approval() },
+        Stated { approval_number: "12345678901".into(), ..approval() },
+        Stated { approval_date: "".into(), ..approval() },
+        Stated { approval_date: "20231325".into(), ..approval() },
     ] {
         assert_eq!(cancel_of(NUMBER, &incomplete), None, "{incomplete:?}");
     }
-    let odd = Approval { van_number: damaged("V1234\u{fffd}"), ..approval() };
+    let odd = Stated { van_number: "V1234\u{fffd}".into(), ..approval() };
     assert!(cancel_of(NUMBER, &odd).unwrap().contains(r#""wcc":"G""#));
 }
 
@@ -222,7 +217,7 @@ const APPROVED: &str = r#"{"respCd":"0000","respMsg":"Approval Success","tid":"T
 
 fn approved_by(body: &str) -> Approval {
     match read(Verb::Approve, body.as_bytes()) {
-        Reading::Approved(approval) => *approval,
+        Reading::Approved(approval) => approval,
         other => panic!("{other:?} from {body}"),
     }
 }
@@ -236,22 +231,21 @@ fn unclear(body: impl AsRef<[u8]>) -> Unclear {
 
 #[test]
 fn the_approvals_answer_is_the_documentations() {
-    let text = |text: &str| Some(Box::from(text));
-    let expected = Approval {
+    let expected = Stated {
         amount: AmountStated::NotStated,
-        approval_number: text("12345678"),
-        approval_date: text("20231225"),
-        approval_time: text("120002"),
-        van_number: text("V12345678901"),
-        issuer_code: text("06"),
-        issuer_name: text("KB Kookmin Card"),
-        acquirer_code: text("06"),
-        acquirer_name: text("KB Kookmin Card"),
-        merchant_number: text("1234567890"),
-        masked_card: text("1234-56**-****-1234"),
-        ..Approval::default()
+        approval_number: "12345678".into(),
+        approval_date: "20231225".into(),
+        approval_time: "120002".into(),
+        van_number: "V12345678901".into(),
+        issuer_code: "06".into(),
+        issuer_name: "KB Kookmin Card".into(),
+        acquirer_code: "06".into(),
+        acquirer_name: "KB Kookmin Card".into(),
+        merchant_number: "1234567890".into(),
+        masked_card: "1234-56**-****-1234".into(),
+        ..Stated::default()
     };
-    assert_eq!(approved_by(APPROVED), expected);
+    assert_eq!(approved_by(APPROVED), expected.into());
 }
 
 /// Spec A.7's example of an answer; a cancel's answer is public in its first fields only (spec A.6).
@@ -389,7 +383,7 @@ fn r7_damage_in_a_text_does_not_change_the_answer() {
             let body = [before.as_bytes(), &damaged, after.as_bytes()].concat();
             let Reading::Approved(approval) = read(Verb::Approve, &body) else { panic!("{damage:?}") };
             if field == "issFmNm" {
-                let name = approval.issuer_name.unwrap();
+                let name = approval.issuer_name().unwrap();
                 assert!(name.starts_with('a') && name.ends_with('z') && name.contains('\u{fffd}'), "{name}");
             }
         }
@@ -467,7 +461,7 @@ fn r23_a_card_number_is_masked() {
         ("****", "****"),
     ] {
         let approval = approved_by(&APPROVED.replace("1234-56**-****-1234", stated));
-        assert_eq!(approval.masked_card.as_deref(), Some(kept));
+        assert_eq!(approval.masked_card(), Some(kept));
     }
 }
 

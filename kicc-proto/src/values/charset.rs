@@ -60,7 +60,7 @@ impl Charset {
         self.encoding().decode_without_bom_handling(bytes).0.into_owned()
     }
 
-    fn encoding(self) -> &'static encoding_rs::Encoding {
+    pub(crate) fn encoding(self) -> &'static encoding_rs::Encoding {
         match self {
             Charset::Utf8 => UTF_8,
             Charset::EucKr => EUC_KR,

@@ -1,8 +1,10 @@
 //! What the products' answers have in common (spec C.2; R6, R7).
 
-use alloc::{boxed::Box, string::String};
+use alloc::{borrow::Cow, string::String};
+use core::ops::Deref;
 
 use encoding_rs::Encoding;
+use zeroize::Zeroize as _;
 
 use super::{
     Reply,
@@ -12,35 +14,71 @@ use crate::{codes::ResultCode, flow::said::Unclear, values::Charset};
 
 /// The body as text, by the charset that it declares, else by `default`. Broken bytes become U+FFFD: in a text
 /// that is a blemish, in a deciding field it matches nothing (R7).
-pub(crate) fn body_text(reply: Reply<'_>, default: Charset) -> String {
-    match reply.content_type.and_then(charset) {
-        Some(label) => decode(label, reply.body, default),
-        None => default.decode_lossy(reply.body),
+pub(crate) fn body_text(reply: Reply<'_>, default: Charset) -> BodyText<'_> {
+    BodyText(decode(reply.content_type.and_then(charset), reply.body, default))
+}
+
+/// A body as text: its own bytes where they are that, else a copy that is wiped, for it may hold what is about a person,
+/// or a token (R23).
+pub(crate) struct BodyText<'a>(Cow<'a, str>);
+
+impl<'a> BodyText<'a> {
+    /// A body that is UTF-8 whatever it declares.
+    pub fn utf8(bytes: &'a [u8]) -> Self {
+        BodyText(decode(None, bytes, Charset::Utf8))
     }
 }
 
-/// Bytes as text by a charset's label, or by `default` where nobody knows that label.
-pub(crate) fn decode(label: &str, bytes: &[u8], default: Charset) -> String {
-    match Encoding::for_label(label.as_bytes()) {
-        Some(encoding) => encoding.decode_without_bom_handling(bytes).0.into_owned(),
-        None => default.decode_lossy(bytes),
+impl Deref for BodyText<'_> {
+    type Target = str;
+    fn deref(&self) -> &str {
+        &self.0
     }
+}
+
+impl Drop for BodyText<'_> {
+    fn drop(&mut self) {
+        if let Cow::Owned(text) = &mut self.0 {
+            text.zeroize();
+        }
+    }
+}
+
+/// Bytes as text by a charset's label, or by `default` where there is none that anybody knows.
+pub(crate) fn decode<'a>(label: Option<&str>, bytes: &'a [u8], default: Charset) -> Cow<'a, str> {
+    let encoding = label.and_then(|label| Encoding::for_label(label.as_bytes()));
+    encoding.unwrap_or_else(|| default.encoding()).decode_without_bom_handling(bytes).0
 }
 
 /// A text of the gateway's for a person, as it is kept and shown: without a card number (R23).
-pub(crate) fn shown(text: &str) -> Box<str> {
-    /// In characters: more than a slip or a screen's line holds, and little beside the rest of a record.
-    const KEPT: usize = 200;
+pub(crate) fn shown<'a>(text: impl Into<Cow<'a, str>>) -> Cow<'a, str> {
+    let text = text.into();
     // A card number that was cut first would no longer look like one.
-    let text = without_card_numbers(text);
-    match text.char_indices().nth(KEPT) {
-        None => text.into(),
+    if text.len() < CARD_NUMBER { text } else { cut(without_card_numbers(&text).into()) }
+}
+
+/// As much of a text of the gateway's as is kept, an ellipsis for the rest.
+#[inline]
+pub(crate) fn cut(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.len() <= KEPT { text } else { long_cut(text) }
+}
+
+/// In characters: more than a slip or a screen's line holds, and little beside the rest of a record.
+const KEPT: usize = 200;
+
+#[cold]
+fn long_cut(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text.chars().nth(KEPT) {
         Some(_) => text.chars().take(KEPT - 1).chain(['…']).collect(),
+        None => text,
     }
 }
 
-/// Masks every run of 13 digits or more, single spaces or dashes between them: no card number is shorter, and one that
-/// stands beside other digits makes a longer run.
+/// No card number has fewer digits.
+const CARD_NUMBER: usize = 13;
+
+/// Masks every run that is long enough for a card number, single spaces or dashes between the digits: one that stands
+/// beside other digits makes a longer run.
 fn without_card_numbers(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     let mut rest = text;
@@ -49,7 +87,7 @@ fn without_card_numbers(text: &str) -> String {
         let (run, after) = from.split_at(end_of_run(from));
         shown.push_str(before);
         match run.chars().filter(|c| is_digit(*c)).count() {
-            0..13 => shown.push_str(run),
+            0..CARD_NUMBER => shown.push_str(run),
             _ => shown.push_str(&masked(run)),
         }
         rest = after;
@@ -109,10 +147,11 @@ pub(crate) fn echo(
 
 /// A gateway that forgot to mask must not make us print a card number (R23): of the digits, at most the first
 /// six and the last four are kept.
-pub(crate) fn masked(card: &str) -> Box<str> {
+pub(crate) fn masked<'a>(card: impl Into<Cow<'a, str>>) -> Cow<'a, str> {
+    let card = card.into();
     let digits = card.chars().filter(|c| is_digit(*c)).count();
     if digits <= 10 {
-        return card.into();
+        return card;
     }
     let mut seen = 0;
     let hide = |c: char| {

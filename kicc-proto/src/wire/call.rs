@@ -87,9 +87,9 @@ pub enum RequestAuthorization {
 
 /// Content type and authorisation of an EUC-KR request.
 pub(crate) fn push_headers(out: &mut HeaderBuffer, authorization: RequestAuthorization, id: &str) {
-    out.push("content-type", "application/json; charset=euc-kr");
+    out.push("content-type", &["application/json; charset=euc-kr"]);
     if authorization == RequestAuthorization::Basic {
-        out.push("authorization", format_args!("Basic {}", Base64::encode_string(id.as_bytes())));
+        out.push("authorization", &["Basic ", &Base64::encode_string(id.as_bytes())]);
     }
 }
 
@@ -151,18 +151,17 @@ pub(crate) fn text<'t>(
 /// Reads the fields of a success; the first two are the code's and the message's names.
 pub(crate) fn answer<const N: usize, T>(
     reply: Reply<'_>,
-    names: &'static [&'static str; N],
+    names: &[&str; N],
     read: impl FnOnce([Field<'_>; N]) -> Result<T, Unclear>,
 ) -> Result<T, CallError> {
     if reply.status != 200 {
         return Err(CallError::Unclear(Unclear::Status(reply.status)));
     }
-    let body = Zeroizing::new(body_text(reply, Charset::EucKr));
+    let body = body_text(reply, Charset::EucKr);
     let fields = json::object(&body, names).map_err(CallError::Unclear)?;
     let code = result_code(fields[0]).map_err(CallError::Unclear)?;
     if !code.is_success() {
-        let message = json::text(fields[1]).unwrap_or_default();
-        return Err(CallError::Refused(Said::new(code, &message)));
+        return Err(CallError::Refused(Said::new(code, json::text(fields[1]).unwrap_or_default())));
     }
     read(fields).map_err(CallError::Unclear)
 }

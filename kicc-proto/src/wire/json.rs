@@ -1,7 +1,10 @@
 //! Reading an object field by field: strict in its structure, lenient in its texts (R7).
+//!
+//! Nearly all that a gateway says is an object of short texts in the order of its table. Its structure and those texts are
+//! read here, in one pass and without a copy; every other value is left to serde_json.
 
 use alloc::{
-    borrow::{Cow, ToOwned},
+    borrow::{Cow, ToOwned as _},
     boxed::Box,
     collections::{BTreeMap, BTreeSet},
     string::String,
@@ -9,99 +12,203 @@ use alloc::{
 };
 use core::fmt;
 
-use serde::{
-    Deserializer as _,
-    de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, Visitor},
-};
+use arrayvec::ArrayVec;
+use serde::{Deserializer as _, de::Visitor};
 use serde_json::value::RawValue;
 
 use crate::{flow::said::Unclear, values::Won};
 
-/// A field as it came.
-pub(crate) type Field<'a> = Option<&'a RawValue>;
+/// A field as it came; `None`: it did not.
+pub(crate) type Field<'a> = Option<Value<'a>>;
+
+/// The value of a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Value<'a> {
+    /// The inside of a string that is its own text, for people too: without escapes, and [`for_people`] changes nothing.
+    Text(&'a str),
+    /// Anything else, such as another string, as its JSON text.
+    Json(&'a str),
+}
+
+impl<'a> Value<'a> {
+    /// What may be an object: the JSON text, or nothing of a string.
+    pub fn json(self) -> &'a str {
+        match self {
+            Value::Text(_) => "",
+            Value::Json(json) => json,
+        }
+    }
+}
 
 /// Takes the named fields out of a JSON object. Other fields are passed over, since the gateway may add some
-/// (spec C.4); a key that stands twice, cut-off or trailing text and broken JSON are an error.
+/// (spec C.4); a key that stands twice, cut-off or trailing text and broken JSON are an error. Names in the order in
+/// which they come are found at once.
 pub(crate) fn object<'a, const N: usize>(
     text: &'a str,
-    names: &'static [&'static str; N],
+    names: &[&str; N],
 ) -> Result<[Field<'a>; N], Unclear> {
-    let mut json = serde_json::Deserializer::from_str(text);
-    let mut twice = false;
-    let fields = json.deserialize_map(Object { names, twice: &mut twice });
-    match fields.and_then(|fields| json.end().map(|()| fields)) {
-        Ok(fields) => Ok(fields),
-        Err(_) if twice => Err(Unclear::DuplicateKey),
-        Err(_) => Err(Unclear::NotJson),
-    }
+    let mut fields = [None; N];
+    Reader { text, at: 0 }.object(names, &mut fields)?;
+    Ok(fields)
 }
 
-struct Object<'n, const N: usize> {
-    names: &'static [&'static str; N],
-    twice: &'n mut bool,
+/// The JSON text of one value, alone.
+pub(crate) fn value(text: &str) -> Option<Value<'_>> {
+    let mut reader = Reader { text, at: 0 };
+    let value = reader.value().ok()?;
+    reader.peek().is_none().then_some(value)
 }
 
-impl<'de, const N: usize> Visitor<'de> for Object<'_, N> {
-    type Value = [Field<'de>; N];
+/// Where the reading of a text stands, in bytes.
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+}
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut fields = [None; N];
-        let mut others = BTreeSet::new();
-        while let Some(key) = map.next_key_seed(Key)? {
-            let first = match self.names.iter().position(|name| *name == key) {
-                Some(at) => {
-                    let first = fields[at].is_none();
-                    fields[at] = Some(map.next_value::<&'de RawValue>()?);
-                    first
+impl<'a> Reader<'a> {
+    fn object(&mut self, names: &[&str], fields: &mut [Field<'a>]) -> Result<(), Unclear> {
+        let mut others = Others::default();
+        let mut next = 0;
+        self.expect(b'{')?;
+        let mut is_open = self.peek() != Some(b'}');
+        while is_open {
+            let key = self.key(names, next)?;
+            self.expect(b':')?;
+            let value = self.value()?;
+            let is_first = match key {
+                Key::Named(at) => {
+                    next = at + 1;
+                    fields[at].replace(value).is_none()
                 }
-                None => {
-                    map.next_value::<IgnoredAny>()?;
-                    others.insert(key)
-                }
+                Key::Other(key) => others.insert(key),
             };
-            if !first {
-                *self.twice = true;
-                return Err(A::Error::custom("duplicate key"));
+            if !is_first {
+                return Err(Unclear::DuplicateKey);
+            }
+            is_open = self.peek() == Some(b',');
+            self.at += usize::from(is_open);
+        }
+        self.expect(b'}')?;
+        self.peek().map_or(Ok(()), |_| Err(Unclear::NotJson))
+    }
+
+    /// A key, most likely the next of these names.
+    #[inline(always)]
+    fn key(&mut self, names: &[&str], next: usize) -> Result<Key<'a>, Unclear> {
+        if self.peek() != Some(b'"') {
+            return Err(Unclear::NotJson);
+        }
+        let inside = &self.text.as_bytes()[self.at + 1..];
+        match names.get(next).map(|name| name.as_bytes()) {
+            Some(name) if inside.get(name.len()) == Some(&b'"') && inside.starts_with(name) => {
+                self.at += name.len() + 2;
+                Ok(Key::Named(next))
+            }
+            _ => self.any_key(names, next),
+        }
+    }
+
+    fn any_key(&mut self, names: &[&str], next: usize) -> Result<Key<'a>, Unclear> {
+        let key = match self.value()? {
+            Value::Text(key) => Cow::Borrowed(key),
+            Value::Json(key) => string(key).map_err(|()| Unclear::NotJson)?,
+        };
+        let named = |names: &[&str]| names.iter().position(|name| *name == key);
+        let (before, after) = names.split_at(next);
+        let at = named(after).map(|at| next + at).or_else(|| named(before));
+        Ok(at.map_or(Key::Other(key), Key::Named))
+    }
+
+    #[inline(always)]
+    fn value(&mut self) -> Result<Value<'a>, Unclear> {
+        if self.peek() == Some(b'"') {
+            let inside = &self.text[self.at + 1..];
+            if let Some(end) = inside.bytes().position(|byte| ENDS_TEXT[usize::from(byte)])
+                && inside.as_bytes()[end] == b'"'
+            {
+                self.at += end + 2;
+                return Ok(Value::Text(&inside[..end]));
             }
         }
-        Ok(fields)
+        self.json()
+    }
+
+    #[cold]
+    fn json(&mut self) -> Result<Value<'a>, Unclear> {
+        let mut values = serde_json::Deserializer::from_str(&self.text[self.at..]).into_iter::<&RawValue>();
+        let value = values.next().and_then(Result::ok).ok_or(Unclear::NotJson)?;
+        self.at += values.byte_offset();
+        Ok(Value::Json(value.get()))
+    }
+
+    fn expect(&mut self, byte: u8) -> Result<(), Unclear> {
+        if self.peek() != Some(byte) {
+            return Err(Unclear::NotJson);
+        }
+        self.at += 1;
+        Ok(())
+    }
+
+    /// The next byte that is no white space.
+    fn peek(&mut self) -> Option<u8> {
+        loop {
+            match self.text.as_bytes().get(self.at) {
+                Some(b' ' | b'\n' | b'\r' | b'\t') => self.at += 1,
+                byte => break byte.copied(),
+            }
+        }
     }
 }
 
-/// A key, borrowed where it has no escapes.
-struct Key;
+/// The key of a field.
+enum Key<'a> {
+    /// One of the names, by its place.
+    Named(usize),
+    Other(Cow<'a, str>),
+}
 
-impl<'de> DeserializeSeed<'de> for Key {
-    type Value = Cow<'de, str>;
+/// The bytes at which a [`Value::Text`] ends or turns out to be none: quote, backslash, and what can begin a character
+/// that [`for_people`] replaces.
+static ENDS_TEXT: [bool; 256] = {
+    let mut ends = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        ends[byte] = matches!(byte as u8, b'"' | b'\\') || may_be_replaced(byte as u8);
+        byte += 1;
+    }
+    ends
+};
 
-    fn deserialize<D: serde::Deserializer<'de>>(self, key: D) -> Result<Self::Value, D::Error> {
-        key.deserialize_str(self)
+/// Keys that nobody asked for: a handful, or as many as somebody makes up.
+#[derive(Default)]
+struct Others<'a> {
+    few: ArrayVec<Cow<'a, str>, 8>,
+    more: BTreeSet<Cow<'a, str>>,
+}
+
+impl<'a> Others<'a> {
+    /// Whether it was not there yet.
+    fn insert(&mut self, key: Cow<'a, str>) -> bool {
+        if self.few.contains(&key) {
+            return false;
+        }
+        match self.few.try_push(key) {
+            Ok(()) => true,
+            Err(full) => self.more.insert(full.element()),
+        }
     }
 }
 
-impl<'de> Visitor<'de> for Key {
-    type Value = Cow<'de, str>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a key")
-    }
-
-    fn visit_borrowed_str<E>(self, key: &'de str) -> Result<Self::Value, E> {
-        Ok(Cow::Borrowed(key))
-    }
-
-    fn visit_str<E>(self, key: &str) -> Result<Self::Value, E> {
-        Ok(Cow::Owned(key.to_owned()))
-    }
+/// Whether a field is absent or null.
+pub(crate) fn is_none(field: Field<'_>) -> bool {
+    matches!(field, None | Some(Value::Json("null")))
 }
 
 /// The elements of an array, each as it came; `None` if it is none.
-pub(crate) fn array(field: Field<'_>) -> Option<Vec<&RawValue>> {
-    serde_json::from_str(field?.get()).ok()
+pub(crate) fn array(field: Field<'_>) -> Option<Vec<&str>> {
+    let Some(Value::Json(json)) = field else { return None };
+    let elements: Vec<&RawValue> = serde_json::from_str(json).ok()?;
+    Some(elements.into_iter().map(RawValue::get).collect())
 }
 
 /// Whether an object states anything but null or the empty string under a key that begins so.
@@ -112,79 +219,114 @@ pub(crate) fn states_any(text: &str, prefix: &str) -> bool {
 
 /// A string that decides something: present and undamaged, or an error. Null is absent.
 pub(crate) fn deciding(field: Field<'_>) -> Result<Option<Cow<'_, str>>, ()> {
-    let Some(raw) = field else { return Ok(None) };
-    match raw.get() {
-        "null" => Ok(None),
-        text => match plain(text) {
-            Some(text) => Ok(Some(Cow::Borrowed(text))),
-            None => serde_json::from_str::<String>(text).map(|text| Some(Cow::Owned(text))).map_err(|_| ()),
-        },
+    match field {
+        None | Some(Value::Json("null")) => Ok(None),
+        Some(Value::Text(text)) => Ok(Some(Cow::Borrowed(text))),
+        Some(Value::Json(json)) => string(json).map(Some),
     }
 }
 
 /// A text that a person reads: what cannot be decoded is replaced by U+FFFD, a number is taken as its digits,
 /// and the empty string is absent.
-pub(crate) fn text(field: Field<'_>) -> Option<Box<str>> {
-    let raw = field?.get();
-    if let Some(text) = plain(raw) {
-        return (!text.is_empty()).then(|| for_people(text));
+pub(crate) fn text(field: Field<'_>) -> Option<Cow<'_, str>> {
+    match field? {
+        Value::Text(text) => Some(Cow::Borrowed(text)),
+        Value::Json(json) => other_text(json),
     }
-    match raw.as_bytes().first()? {
+    .filter(|text| !text.is_empty())
+}
+
+#[cold]
+fn other_text(json: &str) -> Option<Cow<'_, str>> {
+    match json.as_bytes().first()? {
         b'"' => {
-            let mut json = serde_json::Deserializer::from_str(raw);
-            let text = json.deserialize_bytes(Lossy).ok()?;
-            (!text.is_empty()).then(|| for_people(&text))
+            let mut json = serde_json::Deserializer::from_str(json);
+            json.deserialize_bytes(Lossy).ok().map(for_people)
         }
-        b'0'..=b'9' | b'-' => Some(raw.into()),
+        b'0'..=b'9' | b'-' => Some(Cow::Borrowed(json)),
         _ => None,
     }
 }
 
+/// The same, to be kept by itself.
+pub(crate) fn own_text(field: Field<'_>) -> Option<Box<str>> {
+    text(field).map(Into::into)
+}
+
 /// A text from outside as a person may be shown it: line breaks and tabs are spaces, and what else a terminal would obey,
 /// or what turns the direction of writing, is replaced by U+FFFD. It could forge a line of a report.
-pub(crate) fn for_people(text: &str) -> Box<str> {
+pub(crate) fn for_people<'a>(text: impl Into<Cow<'a, str>>) -> Cow<'a, str> {
+    let text = text.into();
+    if !text.bytes().any(may_be_replaced) {
+        return text;
+    }
     let shown = text.chars().map(|character| match character {
         '\t' | '\n' | '\r' | '\u{2028}' | '\u{2029}' => ' ',
         '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => char::REPLACEMENT_CHARACTER,
         _ if character.is_control() => char::REPLACEMENT_CHARACTER,
         _ => character,
     });
-    String::from_iter(shown).into()
+    Cow::Owned(shown.collect())
 }
 
-/// The inside of a string without escapes.
-fn plain(raw: &str) -> Option<&str> {
-    let inside = raw.strip_prefix('"')?.strip_suffix('"')?;
-    (!inside.contains('\\')).then_some(inside)
+/// Whether a character that [`for_people`] replaces begins with this byte in UTF-8: the controls below U+0020, U+007F,
+/// those from U+0080 on, and what it names from U+2028 on.
+const fn may_be_replaced(byte: u8) -> bool {
+    matches!(byte, 0..0x20 | 0x7f | 0xc2 | 0xe2)
 }
 
-/// serde_json hands a string's bytes out before it minds lone surrogates.
-struct Lossy;
+/// A string by its JSON text, undamaged.
+fn string(json: &str) -> Result<Cow<'_, str>, ()> {
+    let mut json = serde_json::Deserializer::from_str(json);
+    json.deserialize_str(Whole).map_err(|_| ())
+}
 
-impl Visitor<'_> for Lossy {
-    type Value = Box<str>;
+/// A string, borrowed where it has no escapes.
+struct Whole;
+
+impl<'de> Visitor<'de> for Whole {
+    type Value = Cow<'de, str>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a string")
     }
 
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(text))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(text.to_owned()))
+    }
+}
+
+/// serde_json hands a string's bytes out before it minds lone surrogates.
+struct Lossy;
+
+impl<'de> Visitor<'de> for Lossy {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_borrowed_bytes<E>(self, bytes: &'de [u8]) -> Result<Self::Value, E> {
+        Ok(String::from_utf8_lossy(bytes))
+    }
+
     fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Self::Value, E> {
-        Ok(String::from_utf8_lossy(bytes).into())
+        Ok(Cow::Owned(String::from_utf8_lossy(bytes).into_owned()))
     }
 }
 
 /// A whole amount in won, stated as `51004`, `51004.0` or `"51004"` (R6). Null is absent.
 pub(crate) fn amount(field: Field<'_>) -> Result<Option<Won>, Unclear> {
-    let Some(raw) = field else { return Ok(None) };
-    let raw = raw.get();
-    if raw == "null" {
-        return Ok(None);
-    }
-    let digits = match plain(raw) {
-        Some(inside) => inside,
-        None => match raw.split_once('.') {
+    let digits = match field {
+        None | Some(Value::Json("null")) => return Ok(None),
+        Some(Value::Text(text)) => text,
+        Some(Value::Json(json)) => match json.split_once('.') {
             Some((whole, zeros)) if !zeros.is_empty() && zeros.bytes().all(|b| b == b'0') => whole,
-            _ => raw,
+            _ => json,
         },
     };
     let whole = !digits.is_empty() && digits.len() <= 15 && digits.bytes().all(|b| b.is_ascii_digit());
@@ -195,77 +337,5 @@ pub(crate) fn amount(field: Field<'_>) -> Result<Option<Won>, Unclear> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn one(text: &str) -> Result<Field<'_>, Unclear> {
-        object(text, &["a"]).map(|[a]| a)
-    }
-
-    /// R7: structure is strict.
-    #[test]
-    fn r7_broken_structure_is_never_an_answer() {
-        for text in ["", "{", r#"{"a":"1""#, r#"{"a":"1"}x"#, "[]", "1", "null", r#"{"a":1,}"#, "\u{feff}{}"]
-        {
-            assert_eq!(one(text).err(), Some(Unclear::NotJson), "{text}");
-        }
-        for text in [r#"{"a":1,"a":1}"#, r#"{"b":1,"b":2}"#, r#"{"a":1,"\u0061":1}"#] {
-            assert_eq!(one(text).err(), Some(Unclear::DuplicateKey), "{text}");
-        }
-        let deep = alloc::format!(r#"{{"a":{}1{}}}"#, "[".repeat(60_000), "]".repeat(60_000));
-        assert!(one(&deep).is_err() || text(one(&deep).unwrap_or_default()).is_none());
-    }
-
-    /// R7: damage in a text replaces the text, and the answer stands.
-    #[test]
-    fn r7_damage_in_a_text_is_replaced() {
-        let field = one(r#"{"a":"ok \ud800 end"}"#).unwrap();
-        assert!(text(field).unwrap().contains('\u{fffd}'));
-        assert_eq!(deciding(field), Err(()));
-        assert_eq!(text(one(r#"{"a":"\ud55c"}"#).unwrap()).as_deref(), Some("한"));
-        assert_eq!(text(one(r#"{"a":12}"#).unwrap()).as_deref(), Some("12"));
-        assert_eq!(text(one(r#"{"a":null}"#).unwrap()), None);
-        assert_eq!(text(one(r#"{"a":""}"#).unwrap()), None);
-    }
-
-    #[test]
-    fn a_text_from_outside_cannot_speak_to_a_terminal_or_forge_a_line() {
-        let forged = r#"{"a":"ok\u001b[2J\r\nORD-2 approved\u0000\u202eX\u009b"}"#;
-        let shown = text(one(forged).unwrap()).unwrap();
-        assert_eq!(&*shown, "ok\u{fffd}[2J  ORD-2 approved\u{fffd}\u{fffd}X\u{fffd}");
-        assert_eq!(text(one("{\"a\":\"\u{7f}\u{9b}한\"}").unwrap()).as_deref(), Some("\u{fffd}\u{fffd}한"));
-    }
-
-    /// R6, R7: how an amount may be written.
-    #[test]
-    fn r6_a_whole_amount_counts_however_it_is_written() {
-        let longest = one(r#"{"a":123456789012345}"#).unwrap();
-        assert_eq!(amount(longest), Ok(Some(Won(123_456_789_012_345))));
-        for good in ["51004", "51004.0", "51004.00", r#""51004""#] {
-            assert_eq!(
-                amount(one(&alloc::format!(r#"{{"a":{good}}}"#)).unwrap()),
-                Ok(Some(Won(51_004))),
-                "{good}"
-            );
-        }
-        for bad in [
-            "51004.5",
-            "5e4",
-            "-0",
-            "1e400",
-            r#""51,004""#,
-            r#""""#,
-            r#"" 51004""#,
-            r#""+51004""#,
-            "true",
-            "{}",
-            "1234567890123456",
-        ] {
-            assert_eq!(
-                amount(one(&alloc::format!(r#"{{"a":{bad}}}"#)).unwrap()),
-                Err(Unclear::Amount),
-                "{bad}"
-            );
-        }
-    }
-}
+#[path = "json_tests.rs"]
+mod tests;

@@ -11,10 +11,7 @@ pub mod sign;
 pub mod token_key;
 
 use alloc::string::String;
-use core::{
-    fmt::{self, Write as _},
-    ops::Range,
-};
+use core::{fmt, ops::Range};
 
 use arrayvec::ArrayVec;
 
@@ -184,6 +181,12 @@ pub enum MaybeSent {
     Other,
 }
 
+/// A byte's two hexadecimal digits, in lower case.
+pub(crate) fn hex_digits(byte: u8) -> [u8; 2] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    [byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)])
+}
+
 /// The caller's memory for one request; make one and use it again and again.
 #[derive(Default)]
 pub struct RequestBuffer {
@@ -208,10 +211,10 @@ impl HeaderBuffer {
         self.spans.clear();
     }
 
-    pub(crate) fn push(&mut self, name: &'static str, value: impl fmt::Display) {
+    /// A header whose value is these parts, one behind the other.
+    pub(crate) fn push(&mut self, name: &'static str, value: &[&str]) {
         let from = self.text.len();
-        // Writing to a String cannot fail.
-        let _ = write!(self.text, "{value}");
+        value.iter().for_each(|part| self.text.push_str(part));
         self.spans.push((name, from..self.text.len()));
     }
 

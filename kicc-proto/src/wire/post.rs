@@ -4,7 +4,7 @@
 //! registered, and says nothing about amounts. Neither its encoding nor its charset is documented; a form is
 //! read, in EUC-KR or UTF-8.
 
-use alloc::{boxed::Box, string::String, vec::Vec};
+use alloc::{borrow::Cow, vec::Vec};
 
 use percent_encoding::percent_decode;
 use zeroize::Zeroizing;
@@ -123,34 +123,34 @@ impl<'a> Form<'a> {
     }
 
     /// A text for people, in the charset that was declared, else UTF-8 where it is that, else EUC-KR.
-    pub fn text(&self, name: &'static str) -> Box<str> {
-        for_people(&self.decode(self.all(name).next().unwrap_or_default()))
+    pub fn text(&self, name: &'static str) -> Cow<'_, str> {
+        for_people(self.decode(self.all(name).next().unwrap_or_default()))
     }
 
     /// The same of a text that came URL-encoded once more (spec A.3.4).
-    pub fn text_encoded_twice(&self, name: &'static str) -> Box<str> {
-        for_people(&self.decode(&decoded(self.all(name).next().unwrap_or_default())))
+    pub fn text_encoded_twice(&self, name: &'static str) -> Cow<'static, str> {
+        for_people(self.decode(&decoded(self.all(name).next().unwrap_or_default()))).into_owned().into()
     }
 
     /// What the window says: `authenticated` reads the fields of a success.
     pub fn result<T>(
         &self,
-        message: Box<str>,
+        message: Cow<'_, str>,
         authenticated: impl FnOnce() -> Result<T, PostError>,
     ) -> Result<Posted<T>, PostError> {
         let code = ResultCode::new(self.required("resCd")?).map_err(PostError::Invalid)?;
         if code.is_success() {
             return authenticated().map(Posted::Authenticated);
         }
-        Ok(Posted::Failed(Said::new(code, &message)))
+        Ok(Posted::Failed(Said::new(code, message)))
     }
 
     /// ASCII is itself whatever was declared, as in [`Form::required`]: no form comes in UTF-16 (HTML, *encoding* of forms).
-    fn decode(&self, bytes: &[u8]) -> String {
-        match (self.declared.filter(|_| !bytes.is_ascii()), Charset::Utf8.decode(bytes)) {
-            (None, Some(text)) => text,
-            (None, None) => Charset::EucKr.decode_lossy(bytes),
-            (Some(label), _) => answer::decode(label, bytes, Charset::EucKr),
+    fn decode<'b>(&self, bytes: &'b [u8]) -> Cow<'b, str> {
+        let declared = self.declared.filter(|_| !bytes.is_ascii());
+        match (declared, core::str::from_utf8(bytes)) {
+            (None, Ok(text)) => Cow::Borrowed(text),
+            _ => answer::decode(declared, bytes, Charset::EucKr),
         }
     }
 }

@@ -8,6 +8,7 @@ use base64ct::{Base64, Encoding as _};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
+use super::hex_digits;
 use crate::values::{AuthorizationId, ChannelId, Secret, off_the_stack};
 
 /// Whoever holds the secret key: [`HmacSha256`], or an HSM behind one method.
@@ -89,12 +90,13 @@ impl Nonce {
         let mut bytes = self.0;
         bytes[6] = bytes[6] & 0x0f | 0x40;
         bytes[8] = bytes[8] & 0x3f | 0x80;
-        let mut text = ArrayString::new();
-        for (i, byte) in bytes.iter().enumerate() {
-            let dash = if matches!(i, 4 | 6 | 8 | 10) { "-" } else { "" };
-            let _ = write!(text, "{dash}{byte:02x}");
+        let mut text = [b'-'; 36];
+        for (at, byte) in bytes.iter().enumerate() {
+            let dashes = [4, 6, 8, 10].into_iter().filter(|dash| at >= *dash).count();
+            text[2 * at + dashes..][..2].copy_from_slice(&hex_digits(*byte));
         }
-        text
+        // ASCII of just that length.
+        ArrayString::from_byte_string(&text).unwrap_or_default()
     }
 }
 

@@ -17,6 +17,7 @@ use aes::{
 use base64ct::{Base64, Encoding as _};
 use zeroize::Zeroizing;
 
+use super::hex_digits;
 use crate::values::{AuthorizationId, Invalid, Problem, Secret, TokenKey, off_the_stack};
 
 /// A cipher for the token key. It is asked once per payment: the record keeps what it said, and a net-cancel
@@ -93,8 +94,7 @@ fn cbc<P: Padding>(key: &[u8], iv: &[u8], plaintext: &[u8]) -> Result<Zeroizing<
 
 fn hexadecimal(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(2 * bytes.len());
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    text.extend(digits.filter_map(|four_bits| char::from_digit(u32::from(four_bits), 16)));
+    bytes.iter().flat_map(|byte| hex_digits(*byte)).for_each(|digit| text.push(digit.into()));
     text
 }
 

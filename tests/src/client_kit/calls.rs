@@ -197,8 +197,8 @@ fn r16_an_approval_made_elsewhere_is_refunded_by_its_data(adapter: &dyn Adapter)
         number: number("ORD-1"),
         amount: Amount::new(Won(10_000), Parts::default()).unwrap(),
         instalment: Instalment::lump_sum(),
-        approval_number: approval.approval_number.clone().unwrap(),
-        approval_date: KstDate::new(approval.approval_date.as_deref().unwrap()).unwrap(),
+        approval_number: approval.approval_number().unwrap().into(),
+        approval_date: KstDate::new(approval.approval_date().unwrap()).unwrap(),
         van_number: None,
     };
     assert_eq!(refunded(client.refund_elsewhere(&original)), RefundOutcome::Refunded);

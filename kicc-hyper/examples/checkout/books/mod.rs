@@ -133,7 +133,7 @@ impl Books {
     async fn hold(&self, question: &Question) -> Result<bool, Error> {
         let (number, amount) = (&question.key.number, question.amount.total());
         if let Some(approval) = &question.approval {
-            let note = approval.approval_number.as_deref();
+            let note = approval.approval_number();
             return Ok(self.0.execute(ACCEPT, accepted(note, number, amount)?).await? == 1);
         }
         let sql = "SELECT order_number, number, amount, state, note FROM orders \
@@ -147,7 +147,7 @@ impl Books {
         order: &Order,
         approval: Option<&Approval>,
     ) -> Result<bool, Error> {
-        let note = approval.and_then(|approval| approval.approval_number.as_deref());
+        let note = approval.and_then(|approval| approval.approval_number());
         let values = accepted(note, &order.number, order.amount)?;
         let statement = transaction.prepare_cached(ACCEPT).await?;
         Ok(transaction.execute(&statement, &parameters(&values)).await? == 1)
@@ -157,7 +157,7 @@ impl Books {
     pub async fn ended(&self, end: &End) -> Result<(), Error> {
         let (Some(outcome), Some(record)) = (end.outcome(), end.record()) else { return Ok(()) };
         let (state, note) = match outcome {
-            Outcome::Approved(approval) => (State::Paid, approval.approval_number.as_deref()),
+            Outcome::Approved(approval) => (State::Paid, approval.approval_number()),
             Outcome::Declined(said) => (State::Refused, Some(&*said.message)),
             Outcome::NeverSent(_) => (State::Refused, None),
             Outcome::Reversed(_) => (State::Reversed, None),

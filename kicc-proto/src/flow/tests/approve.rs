@@ -39,7 +39,7 @@ fn an_approval_that_the_merchant_holds() {
     let done = done(scene.play(step, &[In::Held]));
     assert_eq!(done.revision(), Some(3));
     let Outcome::Approved(approval) = outcome(Step::Done(done)) else { panic!() };
-    assert_eq!(approval.approval_number.as_deref(), Some("12345678"));
+    assert_eq!(approval.approval_number(), Some("12345678"));
     assert_eq!(approval.amount, AmountStated::NotStated);
     let row = &scene.rows[&key_of(NUMBER)];
     assert!(row.live && row.holder.is_empty() && !row.told);
@@ -266,7 +266,7 @@ fn r7_of_a_long_text_the_beginning_is_kept() {
     drop(scene.play(step, &[approved, In::NotHeld, more(UNLISTED), more(DECLINED), more(UNKNOWN)]));
     let text = &scene.rows[&key_of(NUMBER)].record.0;
     assert!(text.contains(&kept) && text.len() < 10_000, "{}", text.len());
-    assert_eq!(scene.record().approval.unwrap().issuer_name.as_deref(), Some(kept.as_str()));
+    assert_eq!(scene.record().approval.unwrap().issuer_name(), Some(kept.as_str()));
     let whole = "가".repeat(200);
     assert_eq!(*Said::new(ResultCode::new(DECLINED).unwrap(), &whole).message, whole);
 }

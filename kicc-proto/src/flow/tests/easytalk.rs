@@ -92,8 +92,8 @@ fn an_approval_that_the_merchant_holds() {
     let mut scene = scene();
     let step = play(&mut scene, &[found(), In::Held]);
     let Outcome::Approved(approval) = outcome(step) else { panic!() };
-    assert_eq!((approval.amount, approval.van_number.as_deref()), (AmountStated::Matched, Some(CONTROL)));
-    assert_eq!(approval.approval_number.as_deref(), Some("00017177"));
+    assert_eq!((approval.amount, approval.van_number()), (AmountStated::Matched, Some(CONTROL)));
+    assert_eq!(approval.approval_number(), Some("00017177"));
     let sent = &scene.sent[0];
     assert_eq!((sent.verb, sent.path.as_str()), (Verb::Approve, "/appcardpay/v1/approval.do"));
     let expected = r#"{"vanTid":"T5102001","shopTransactionId":"ORD-1","certControlNo":"CERT_1","approvalReqDate":"20261121"}"#;

@@ -145,10 +145,10 @@ fn a_charge_that_the_merchant_holds() {
     let mut scene = charging();
     let step = play(&mut scene, &[one(&paid(ONE)), In::Held]);
     let Outcome::Approved(approval) = outcome(step) else { panic!() };
-    assert_eq!((approval.amount, approval.van_number.as_deref()), (AmountStated::Matched, Some(ONE)));
-    assert_eq!(approval.approval_number.as_deref(), Some("00017177"));
+    assert_eq!((approval.amount, approval.van_number()), (AmountStated::Matched, Some(ONE)));
+    assert_eq!(approval.approval_number(), Some("00017177"));
     // 1795230001 is 2026-11-21 08:20:01 UTC.
-    let paid_at = (approval.approval_date.as_deref(), approval.approval_time.as_deref());
+    let paid_at = (approval.approval_date(), approval.approval_time());
     assert_eq!(paid_at, (Some("20261121"), Some("120001")));
     assert_eq!(messages(&scene), [(Verb::Approve, Method::Post, "/subscribe/payments/again")]);
     let body = r#"{"customer_uid":"customer-1","merchant_uid":"ORD-1","amount":10000,"name":"coffee"}"#;

@@ -21,16 +21,16 @@ fn an_approval_tells_what_the_payment_does() {
         panic!()
     };
     let told = [
-        approval.van_number,
-        approval.van_serial,
-        approval.payment_method,
-        approval.instalment,
-        approval.issuer_code,
-        approval.issuer_name,
-        approval.masked_card,
+        approval.van_number(),
+        approval.van_serial(),
+        approval.payment_method(),
+        approval.instalment(),
+        approval.issuer_code(),
+        approval.issuer_name(),
+        approval.masked_card(),
     ];
     let said = [ONE, "T-1", "card", "03", "041", "우리카드", "9410-61**-****-7890"];
-    assert_eq!(told.map(Option::unwrap_or_default), said.map(Into::into));
+    assert_eq!(told, said.map(Some));
 }
 
 /// R6: a refusal that carries a payment is no refusal: what nothing stands of was reversed, not declined.

@@ -20,7 +20,7 @@ fn r18_undecided_is_stored_before_the_merchant_is_told() {
     let settle = asking(scene.write(persist));
     let record = scene.record();
     assert_eq!(record.stage, Stage::Undecided);
-    assert!(record.approval.unwrap().approval_number.is_some());
+    assert!(record.approval.unwrap().approval_number().is_some());
     assert_eq!(settle.amount().total().0, 10_000);
 }
 

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     flow::{
         Charged, Ended, Opening, OperatorReason, Outcome, RefundError, RefundOutcome, Step,
+        approval::Approval,
         outcome::Resolution,
         refund,
         said::Unclear,
@@ -85,7 +86,7 @@ fn r15_without_any_message_a_person_must_look() {
         let step = scene.begin();
         drop(asking(scene.play(step, &[found()])));
         let mut record = scene.record();
-        record.approval.as_mut().unwrap().van_number = None;
+        record.approval = Some(Approval::default());
         record.rescue.unclear = unclear;
         let key = scene.key();
         scene.rows.get_mut(&key).unwrap().record = record.encode();

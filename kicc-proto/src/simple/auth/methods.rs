@@ -11,7 +11,7 @@ use crate::{
     wire::{
         Reply, Request, RequestBuffer,
         call::{self, Call, CallError, Prepared},
-        json::{self, Field},
+        json,
     },
 };
 
@@ -88,13 +88,13 @@ impl Call for PaymentMethods {
             Ok(None) => Ok(Vec::new()),
             _ => {
                 let list = json::array(list).ok_or_else(|| Unclear::Damaged(NAMES[2].into()))?;
-                list.into_iter().map(|element| method(Some(element))).collect()
+                list.into_iter().map(method).collect()
             }
         })
     }
 }
 
-fn method(element: Field<'_>) -> Result<PaymentMethod, Unclear> {
+fn method(element: &str) -> Result<PaymentMethod, Unclear> {
     const NAMES: [&str; 9] = [
         "payMethodTypeCode",
         "payMethodDetailCode",
@@ -106,9 +106,9 @@ fn method(element: Field<'_>) -> Result<PaymentMethod, Unclear> {
         "sortOrder",
         "checkCardFlag",
     ];
-    let fields = json::object(element.map_or("", |raw| raw.get()), &NAMES)?;
+    let fields = json::object(element, &NAMES)?;
     let [type_code, detail_code, _, display_name, nickname, masked_number, image_url, ..] =
-        fields.map(json::text);
+        fields.map(json::own_text);
     let virtual_number = call::required(fields[2], NAMES[2])?;
     Ok(PaymentMethod {
         virtual_number: VirtualNumber::new(&virtual_number).map_err(|_| Unclear::Damaged(NAMES[2].into()))?,

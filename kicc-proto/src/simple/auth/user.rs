@@ -12,6 +12,7 @@ use crate::{
         Reply, Request, RequestBuffer,
         answer::echo,
         call::{self, Call, CallError, Prepared, text},
+        json::Value,
         post::{Form, Post, PostError, Posted},
     },
 };
@@ -130,9 +131,9 @@ impl Call for UserRegistration {
             let _stated = echo(number, NAMES[2], |text| text == self.number.as_str())?;
             let register_id = call::required(register_id, NAMES[3])?;
             check_id(&register_id).map_err(|_| Unclear::Damaged(NAMES[3].into()))?;
-            let signed_up = match signed_up.map(|raw| raw.get()) {
-                Some("true" | r#""true""# | r#""Y""#) => Some(true),
-                Some("false" | r#""false""# | r#""N""#) => Some(false),
+            let signed_up = match signed_up {
+                Some(Value::Json("true") | Value::Text("true" | "Y")) => Some(true),
+                Some(Value::Json("false") | Value::Text("false" | "N")) => Some(false),
                 _ => None,
             };
             let page = call::page(address, NAMES[5])?;

@@ -76,7 +76,7 @@ impl AcceptCommand {
             .env("KICC_AMOUNT", amount.total().0.to_string())
             .env(
                 "KICC_APPROVAL_NUMBER",
-                question.approval.and_then(|approval| approval.approval_number.as_deref()).unwrap_or(""),
+                question.approval.and_then(|approval| approval.approval_number()).unwrap_or(""),
             )
             .env("KICC_QUESTION", name(question))
             .stdin(Stdio::piped())

@@ -370,22 +370,22 @@ impl<'a> RefundLine<'a> {
 impl<'a> ApprovalLine<'a> {
     /// What is known of an approval.
     pub fn new(approval: &'a Approval) -> ApprovalLine<'a> {
-        let (date, time) = (approval.approval_date.as_deref(), approval.approval_time.as_deref());
+        let (date, time) = (approval.approval_date(), approval.approval_time());
         ApprovalLine {
-            approval_number: approval.approval_number.as_deref(),
+            approval_number: approval.approval_number(),
             approved_at: times::approved_at(date, time),
             approval_date: date,
             approval_time: time,
-            van_number: approval.van_number.as_deref(),
-            van_serial: approval.van_serial.as_deref(),
-            payment_method: approval.payment_method.as_deref(),
-            instalment: approval.instalment.as_deref(),
-            issuer_code: approval.issuer_code.as_deref(),
-            issuer_name: approval.issuer_name.as_deref(),
-            acquirer_code: approval.acquirer_code.as_deref(),
-            acquirer_name: approval.acquirer_name.as_deref(),
-            merchant_number: approval.merchant_number.as_deref(),
-            card: approval.masked_card.as_deref(),
+            van_number: approval.van_number(),
+            van_serial: approval.van_serial(),
+            payment_method: approval.payment_method(),
+            instalment: approval.instalment(),
+            issuer_code: approval.issuer_code(),
+            issuer_name: approval.issuer_name(),
+            acquirer_code: approval.acquirer_code(),
+            acquirer_name: approval.acquirer_name(),
+            merchant_number: approval.merchant_number(),
+            card: approval.masked_card(),
             amount_stated: match approval.amount {
                 AmountStated::NotStated => "not_stated",
                 AmountStated::Matched => "matched",
@@ -481,7 +481,11 @@ pub fn json(value: &impl Serialize, out: &mut impl Write) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use kicc_proto::{flow::outcome::OperatorReason, journal::record::Why, wire::NotSent};
+    use kicc_proto::{
+        flow::{approval::Stated, outcome::OperatorReason},
+        journal::record::Why,
+        wire::NotSent,
+    };
 
     use super::*;
 
@@ -497,12 +501,14 @@ mod tests {
 
     #[test]
     fn keys_come_in_their_order_and_are_all_there() {
-        let mut approval = Approval::default();
-        approval.approval_number = Some("30001234".into());
-        approval.approval_date = Some("20261121".into());
-        approval.approval_time = Some("113002".into());
+        let approval = Stated {
+            approval_number: "30001234".into(),
+            approval_date: "20261121".into(),
+            approval_time: "113002".into(),
+            ..Stated::default()
+        };
         assert_eq!(
-            ended(&Outcome::Approved(approval), Format::Json),
+            ended(&Outcome::Approved(approval.into()), Format::Json),
             concat!(
                 r#"{"number":"ORD_1","product":null,"outcome":"approved","charged":"yes","safe_to_retry":false,"#,
                 r#""repeat":false,"#,

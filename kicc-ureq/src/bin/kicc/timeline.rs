@@ -147,7 +147,7 @@ fn standing(row: &Row, record: &Record, now: UnixMillis) -> String {
 fn why(outcome: &Outcome) -> Option<String> {
     match outcome {
         Outcome::Approved(approval) => {
-            approval.approval_number.as_ref().map(|number| format!("approval number {number}"))
+            approval.approval_number().map(|number| format!("approval number {number}"))
         }
         Outcome::Declined(said) => Some(words::said_text(said)),
         Outcome::NeverSent(why) => Some(words::not_sent(*why).into()),
@@ -196,7 +196,7 @@ fn advice(row: &Row, record: &Record, now: UnixMillis) -> Vec<String> {
                     times::stamp(record.made_at)
                 ),
             ];
-            let approval = record.approval.as_ref().and_then(|approval| approval.approval_number.as_ref());
+            let approval = record.approval.as_ref().and_then(|approval| approval.approval_number());
             lines.extend(approval.map(|approval| format!("    approval number {approval}")));
             let last = record.rescue.last_deadline;
             let from = if now < last { format!(" (from {} on)", times::stamp(last)) } else { String::new() };
