@@ -1,7 +1,7 @@
 //! Reading an object field by field: strict in its structure, lenient in its texts (R7).
 //!
-//! Nearly all that a gateway says is an object of short texts in the order of its table. Its structure and those texts are
-//! read here, in one pass and without a copy; every other value is left to serde_json.
+//! Nearly all that a gateway says is an object of short texts and whole numbers in the order of its table. Its structure and
+//! those are read here, in one pass and without a copy; every other value is left to serde_json.
 
 use alloc::{
     borrow::{Cow, ToOwned as _},
@@ -55,8 +55,9 @@ pub(crate) fn object<'a, const N: usize>(
 /// The JSON text of one value, alone.
 pub(crate) fn value(text: &str) -> Option<Value<'_>> {
     let mut reader = Reader { text, at: 0 };
-    let value = reader.value().ok()?;
-    reader.peek().is_none().then_some(value)
+    let mut value = None;
+    reader.value(&mut value).ok()?;
+    value.filter(|_| reader.peek().is_none())
 }
 
 /// Where the reading of a text stands, in bytes.
@@ -74,14 +75,14 @@ impl<'a> Reader<'a> {
         while is_open {
             let key = self.key(names, next)?;
             self.expect(b':')?;
-            let value = self.value()?;
-            let is_first = match key {
+            let (is_first, field) = match key {
                 Key::Named(at) => {
                     next = at + 1;
-                    fields[at].replace(value).is_none()
+                    (fields[at].is_none(), &mut fields[at])
                 }
-                Key::Other(key) => others.insert(key),
+                Key::Other(key) => (others.insert(key), &mut None),
             };
+            self.value(field)?;
             if !is_first {
                 return Err(Unclear::DuplicateKey);
             }
@@ -109,10 +110,9 @@ impl<'a> Reader<'a> {
     }
 
     fn any_key(&mut self, names: &[&str], next: usize) -> Result<Key<'a>, Unclear> {
-        let key = match self.value()? {
-            Value::Text(key) => Cow::Borrowed(key),
-            Value::Json(key) => string(key).map_err(|()| Unclear::NotJson)?,
-        };
+        let mut key = None;
+        self.value(&mut key)?;
+        let key = deciding(key).ok().flatten().ok_or(Unclear::NotJson)?;
         let named = |names: &[&str]| names.iter().position(|name| *name == key);
         let (before, after) = names.split_at(next);
         let at = named(after).map(|at| next + at).or_else(|| named(before));
@@ -120,25 +120,45 @@ impl<'a> Reader<'a> {
     }
 
     #[inline(always)]
-    fn value(&mut self) -> Result<Value<'a>, Unclear> {
+    fn value(&mut self, field: &mut Field<'a>) -> Result<(), Unclear> {
         if self.peek() == Some(b'"') {
             let inside = &self.text[self.at + 1..];
             if let Some(end) = inside.bytes().position(|byte| ENDS_TEXT[usize::from(byte)])
                 && inside.as_bytes()[end] == b'"'
             {
                 self.at += end + 2;
-                return Ok(Value::Text(&inside[..end]));
+                *field = Some(Value::Text(&inside[..end]));
+                return Ok(());
             }
         }
-        self.json()
+        let json = match self.word() {
+            Some(word) => word,
+            None => self.json()?,
+        };
+        *field = Some(Value::Json(json));
+        Ok(())
+    }
+
+    /// `null`, `true`, `false`, or a whole number.
+    fn word(&mut self) -> Option<&'a str> {
+        let rest = &self.text[self.at..];
+        let end = rest.bytes().position(|byte| !byte.is_ascii_alphanumeric())?;
+        let (word, ends_here) = (&rest[..end], matches!(rest.as_bytes()[end], b',' | b'}' | b' ' | b'\n'));
+        let is_whole =
+            || word.bytes().all(|byte| byte.is_ascii_digit()) && (end == 1 || !word.starts_with('0'));
+        if !ends_here || end == 0 || !matches!(word, "null" | "true" | "false") && !is_whole() {
+            return None;
+        }
+        self.at += end;
+        Some(word)
     }
 
     #[cold]
-    fn json(&mut self) -> Result<Value<'a>, Unclear> {
+    fn json(&mut self) -> Result<&'a str, Unclear> {
         let mut values = serde_json::Deserializer::from_str(&self.text[self.at..]).into_iter::<&RawValue>();
         let value = values.next().and_then(Result::ok).ok_or(Unclear::NotJson)?;
         self.at += values.byte_offset();
-        Ok(Value::Json(value.get()))
+        Ok(value.get())
     }
 
     fn expect(&mut self, byte: u8) -> Result<(), Unclear> {

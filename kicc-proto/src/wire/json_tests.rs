@@ -105,7 +105,7 @@ fn nearly_json() -> impl Strategy<Value = String> {
     ];
     let value = prop_oneof![
         4 => "\"[a-z0-9 가-힣\u{7f}-\u{a1}\u{2026}-\u{2069}\u{feff}]{0,6}\"",
-        2 => proptest::sample::select(&["0", "-1.5e3", "01", "1x", "null", "nul", "true", "[1,{}]", "[1,]", r#"{"a":1,"a":2}"#, "{", "]", ""][..]).prop_map(String::from),
+        2 => proptest::sample::select(&["0", "10", "51004.0", "-1.5e3", "01", "00", "1e3", "1 2", "1x", "null", "nul", "true", "[1,{}]", "[1,]", r#"{"a":1,"a":2}"#, "{", "]", ""][..]).prop_map(String::from),
         1 => proptest::sample::select(&[r#""\n""#, r#""\ud800""#, r#""\x""#, r#""\u00"#, "\"\n\"", r#""\\""#, r#""\"#, r#"""#][..]).prop_map(String::from),
     ];
     let space = proptest::sample::select(&["", "", "", "", " ", "\t\r\n ", "\u{b}", "\u{a0}"][..]);
