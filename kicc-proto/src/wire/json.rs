@@ -100,23 +100,25 @@ impl<'a> Reader<'a> {
             return Err(Unclear::NotJson);
         }
         let inside = &self.text.as_bytes()[self.at + 1..];
-        match names.get(next).map(|name| name.as_bytes()) {
-            Some(name) if inside.get(name.len()) == Some(&b'"') && inside.starts_with(name) => {
-                self.at += name.len() + 2;
-                Ok(Key::Named(next))
+        let stands_here = |at: &usize| {
+            let name = names[*at].as_bytes();
+            inside.get(name.len()) == Some(&b'"') && inside.starts_with(name)
+        };
+        match (next..names.len()).chain(0..next).find(stands_here) {
+            Some(at) => {
+                self.at += names[at].len() + 2;
+                Ok(Key::Named(at))
             }
-            _ => self.any_key(names, next),
+            None => self.other_key(names),
         }
     }
 
-    fn any_key(&mut self, names: &[&str], next: usize) -> Result<Key<'a>, Unclear> {
+    /// A key that is none of the names, or is written with escapes.
+    fn other_key(&mut self, names: &[&str]) -> Result<Key<'a>, Unclear> {
         let mut key = None;
         self.value(&mut key)?;
         let key = deciding(key).ok().flatten().ok_or(Unclear::NotJson)?;
-        let named = |names: &[&str]| names.iter().position(|name| *name == key);
-        let (before, after) = names.split_at(next);
-        let at = named(after).map(|at| next + at).or_else(|| named(before));
-        Ok(at.map_or(Key::Other(key), Key::Named))
+        Ok(names.iter().position(|name| *name == key).map_or(Key::Other(key), Key::Named))
     }
 
     #[inline(always)]
