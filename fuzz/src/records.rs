@@ -41,7 +41,7 @@ fn drive(record: Record, how: u8) {
         key: record.key.clone(),
         kind: record.kind,
         original: record.original.clone(),
-        authorisation_mark: record.authorisation_mark.clone(),
+        authorisation_mark: record.authorisation_mark,
         live: record.live(),
         standing: record.standing(),
         told: false,
@@ -66,7 +66,7 @@ fn drive(record: Record, how: u8) {
         _ => retried.ok().map(Step::Persist),
     };
     let Some(mut step) = first else { return };
-    let key = record.key;
+    let key = record.origin.key;
     let mut answers = how >> 4;
     for _ in 0..STEPS {
         answers = answers.rotate_left(3);

@@ -60,20 +60,20 @@ def read_journal(path):
     book, refunds, products = {}, [], {}
     for product, terminal, number, kind, original, text in rows:
         record = decode(text)
-        if product not in PRODUCTS or list(record["payload"]) != [product]:
+        if product not in PRODUCTS or list(record["origin"]["payload"]) != [product]:
             raise ValueError(f"{number}: the record is not of the product {product}")
         if products.setdefault(terminal, product) != product:
             raise ValueError(f"{terminal}: a terminal of two products")
         if kind == "refund":
             refunds.append((terminal, original, record))
         else:
-            book[terminal, number] = (record["amount"]["total"], believed(record))
+            book[terminal, number] = (record["origin"]["amount"]["total"], believed(record))
     for terminal, original, record in refunds:
         if (terminal, original) not in book:
             continue
         won, before = book[terminal, original]
-        if record["stage"] == "closed" and "part" in record:
-            won -= record["amount"]["total"] if record.get("ending") == "refunded" else 0
+        if record["stage"] == "closed" and "part" in record["origin"]:
+            won -= record["origin"]["amount"]["total"] if record.get("ending") == "refunded" else 0
             after = before if won else "not charged"
         elif record["stage"] == "closed":
             after = "not charged" if record["ending"] == "refunded" else before

@@ -15,7 +15,7 @@ use kicc_proto::{
         Written,
     },
     time::UnixMillis,
-    values::{Environment, TerminalId, TransactionNumber},
+    values::{Environment, Mark, TerminalId, TransactionNumber},
 };
 use kicc_ureq::journal::SqliteJournal;
 use rusqlite::{Connection, params};
@@ -38,7 +38,7 @@ fn row(number: &str) -> Row {
         },
         kind: Kind::Approval,
         original: None,
-        authorisation_mark: Some(format!("mark of {number}").into()),
+        authorisation_mark: Mark::new(&format!("mark-of-{number}")).ok(),
         live: true,
         standing: Standing::Open,
         told: false,

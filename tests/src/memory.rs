@@ -13,7 +13,7 @@ use kicc_proto::{
         sql,
     },
     time::UnixMillis,
-    values::TransactionNumber,
+    values::{Mark, TransactionNumber},
 };
 
 /// How a journal call fails.
@@ -41,7 +41,7 @@ struct State {
     /// With the sequence of the last write.
     rows: BTreeMap<Key, (Row, u64)>,
     /// Hashes that pruning kept, and of slots the number that had them.
-    used: BTreeMap<String, Option<TransactionNumber>>,
+    used: BTreeMap<Mark, Option<TransactionNumber>>,
     sequence: u64,
     /// Rows last written at or before this are suspect.
     restored: u64,

@@ -145,8 +145,8 @@ impl Concluded {
     #[must_use]
     pub fn of(done: Done) -> Self {
         let revision = done.revision();
-        let record = done.record().cloned().map(Box::new);
-        match done.into_ended() {
+        let (ended, record) = done.into_parts();
+        match ended {
             Ended::Verdict(verdict) => {
                 let recorded = record.is_some();
                 let end = End { verdict, record, revision, repeat: false };

@@ -1,7 +1,5 @@
 //! An order that the customer has authenticated, and the attempt that begins with it.
 
-use alloc::boxed::Box;
-
 use serde::{Deserialize, Serialize};
 
 use super::messages;
@@ -11,8 +9,8 @@ use crate::{
     product::{self, Payload, Product},
     time::Now,
     values::{
-        Amount, CertControlNumber, Environment, Invalid, KstDate, OrderNumber, Problem, TransactionNumber,
-        VanTerminalId,
+        Amount, CertControlNumber, Environment, Invalid, KstDate, Mark, OrderNumber, Problem, Secret,
+        TransactionNumber, VanTerminalId,
     },
 };
 
@@ -54,10 +52,10 @@ impl Order {
     }
 
     /// The same data give the same text (R3).
-    fn fingerprint(&self) -> Box<str> {
+    fn fingerprint(&self) -> Mark {
         let total = alloc::format!("{}", self.amount.total().0);
         let parts = ["easytalk", &total, self.order_number.as_str(), self.cert_control_number.expose()];
-        short_hash(&parts).into()
+        short_hash(&parts)
     }
 }
 
@@ -107,10 +105,14 @@ impl product::Order for Order {
                 not_found: None,
             }),
             fingerprint: self.fingerprint(),
-            authorisation_mark: Some(
-                short_hash(&["easytalk authorisation", place[0], place[1], cert_control_number]).into(),
-            ),
+            authorisation_mark: Some(short_hash(&[
+                "easytalk authorisation",
+                place[0],
+                place[1],
+                cert_control_number,
+            ])),
             body: messages::approval(merchant, &self.number, &self.cert_control_number, &requested_on),
+            net_cancel: Secret::default(),
         };
         Ok(flow::open(attempt, opening, now))
     }

@@ -1,6 +1,6 @@
 //! What EasyTalkPay supplies to the flow.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
 
 use super::{
     messages,
@@ -67,7 +67,7 @@ impl Rules for EasyTalk {
         let (today, next) = (at.date(), record.next_cancel());
         let body =
             messages::cancel(&record.key, &next.number, control_number, &recorded.requested_on, &today);
-        record.cancel = Some(Cancel { body: body.into(), only_on: Some(today), ..next });
+        record.cancel = Some(Box::new(Cancel { body: body.into(), only_on: Some(today), ..next }));
         true
     }
 

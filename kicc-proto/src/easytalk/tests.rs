@@ -96,7 +96,7 @@ fn the_messages_are_the_documentations() {
         messages::approval(&merchant(), &number, &CertControlNumber::new("CERT1").unwrap(), &first);
     let expected = r#"{"vanTid":"T5102001","shopTransactionId":"20210326090100-0001","certControlNo":"CERT1","approvalReqDate":"20210326"}"#;
     assert_eq!(core::str::from_utf8(&approval).unwrap(), expected);
-    let key = record().key;
+    let key = record().origin.key;
     let cancel = messages::cancel(&key, &number, "50123011010326090200", &first, &second);
     let expected = r#"{"vanTid":"T5102001","shopTransactionId":"20210326090100-0001","controlNo":"50123011010326090200","approvalReqDate":"20210326","cancelReqDate":"20210327"}"#;
     assert_eq!(cancel, expected);
@@ -112,7 +112,7 @@ fn a_status_query_is_what_was_configured() {
     assert_eq!(with.request_authorization(), RequestAuthorization::Basic);
     assert_eq!(with.status().map(StatusQuery::not_found_codes), Some(&[code("7404")][..]));
     assert_eq!(Settings::without_status_query().status(), None);
-    let key = record().key;
+    let key = record().origin.key;
     let date = KstDateTime::new("20210326090100").unwrap().date();
     let body = messages::status(&query, &key, &key.number, &date);
     let expected = r#"{"vanTid":"T5102001","shopTransactionId":"20210326090100-0001","tradeDt":"20210326"}"#;
@@ -354,7 +354,7 @@ fn r11_a_status_shows_one_shape() {
 fn r6_a_cancels_number_is_ours_once_there_is_a_cancel() {
     let number = TransactionNumber::new("CANCEL_20210326_0001").unwrap();
     let mut record = record();
-    record.cancel = Some(Cancel { sequence: 1, number, body: "{}".into(), only_on: None, sent: 1 });
+    record.cancel = Some(Box::new(Cancel { sequence: 1, number, body: "{}".into(), only_on: None, sent: 1 }));
     let read = |verb, body: &str, number: &str| {
         let body = today(body).replace(NUMBER, number);
         let reply = Reply { status: 200, content_type: None, body: body.as_bytes() };

@@ -1,8 +1,6 @@
 //! A record on its way through the table, with the clocks of the process that drives it.
 
-use alloc::{boxed::Box, sync::Arc, vec::Vec};
-
-use zeroize::Zeroizing;
+use alloc::{boxed::Box, sync::Arc};
 
 use super::{
     Driver, Step,
@@ -17,20 +15,20 @@ use crate::{
     journal::record::{Cancel, Happening, Parked, Pending, Record, Why},
     product::{Reading, Rules, Times},
     time::{Deadline, Millis, Mono, Now, UnixMillis},
-    values::KstDateTime,
+    values::{Bytes, KstDateTime},
     wire::{MaybeSent, NotSent},
 };
 
 pub(super) struct Life {
     pub record: Record,
     pub policy: Arc<Policy>,
-    pub holder: Box<str>,
+    pub holder: Arc<str>,
     /// The revision that the journal holds; 0: none yet.
     pub revision: u64,
     pub token: u64,
     pub lease_until: UnixMillis,
     /// The approval's body, until it was encoded.
-    pub body: Option<Zeroizing<Vec<u8>>>,
+    pub body: Option<Bytes>,
     /// A success of the approval that no stored record tells of yet (R9).
     pub unrecorded_success: bool,
     pub quiet_end: Mono,
@@ -43,7 +41,7 @@ pub(super) struct Life {
 }
 
 impl Life {
-    pub fn new(record: Record, body: Option<Zeroizing<Vec<u8>>>, driver: &Driver, now: Now) -> Box<Self> {
+    pub fn new(record: Record, body: Option<Bytes>, driver: &Driver, now: Now) -> Box<Self> {
         let policy = Arc::clone(&driver.policy);
         let horizon = counted_from(record.rescue.since, policy.horizon, now);
         let rules = record.key.product.rules();
@@ -289,7 +287,9 @@ impl Life {
 
     /// Whether the recorded cancel has never been sent, and is not the one to send any more (R16).
     fn cancel_is_stale(&self, now: Now) -> bool {
-        let Some(Cancel { sent: 0, only_on: Some(day), .. }) = &self.record.cancel else { return false };
+        let Some(Cancel { sent: 0, only_on: Some(day), .. }) = self.record.cancel.as_deref() else {
+            return false;
+        };
         KstDateTime::from_unix(now.wall).is_ok_and(|at| at.date() != *day)
     }
 
@@ -494,7 +494,7 @@ impl Life {
     pub fn park_as(&mut self, why: OperatorReason, charged: bool, from: Stage, now: Now) {
         self.record.note(now.wall, Happening::Parked(why.clone()));
         self.record.stage = Stage::Parked;
-        self.record.parked = Some(Parked { why, charged, from, resolution: None });
+        self.record.parked = Some(Box::new(Parked { why, charged, from, resolution: None }));
         self.record.pending = Pending::Nothing;
     }
 }

@@ -86,13 +86,11 @@ mod wait;
 #[cfg(test)]
 mod tests;
 
-use alloc::{boxed::Box, sync::Arc, vec::Vec};
-
-use zeroize::Zeroizing;
+use alloc::{boxed::Box, sync::Arc};
 
 pub use self::{
     outcome::{Charged, OperatorReason, Outcome, RefundOutcome, Verdict},
-    persist::Persist,
+    persist::{Persist, RowBuffer},
     person::{PersonError, resolve, retry},
     policy::Policy,
     refund::{PartialRefund, RefundCall, RefundError, call_refund, refund},
@@ -108,7 +106,7 @@ use crate::{
     },
     product::{Merchant, Payload},
     time::{Now, UnixMillis},
-    values::{Amount, Invalid, KstDateTime, Problem},
+    values::{Amount, Bytes, Invalid, KstDateTime, Mark, Problem, Secret},
 };
 use life::Life;
 
@@ -138,7 +136,7 @@ pub struct Driver {
     /// What the merchant decided about the flow.
     pub policy: Arc<Policy>,
     /// The name under which leases are held (R20).
-    pub holder: Box<str>,
+    pub holder: Arc<str>,
     /// Whether there is an accept step (R19).
     pub accept_step: bool,
 }
@@ -147,9 +145,8 @@ pub struct Driver {
 #[must_use]
 #[derive(Debug)]
 pub struct Done {
-    ended: Box<Ended>,
-    record: Option<Box<Record>>,
-    revision: Option<u64>,
+    ended: Ended,
+    life: Option<Box<Life>>,
 }
 
 /// How a drive ended.
@@ -188,33 +185,35 @@ impl Done {
     /// The end.
     #[must_use]
     pub fn into_ended(self) -> Ended {
-        *self.ended
+        self.ended
+    }
+
+    /// The end, with the record as it was closed or parked.
+    #[must_use]
+    pub fn into_parts(self) -> (Ended, Option<Box<Record>>) {
+        (self.ended, self.life.map(|life| Box::new(life.record)))
     }
 
     /// The record as it was closed or parked.
     #[must_use]
     pub fn record(&self) -> Option<&Record> {
-        self.record.as_deref()
+        self.life.as_ref().map(|life| &life.record)
     }
 
     /// The revision that is to be marked as told (R22), when the end is in the journal.
     #[must_use]
     pub fn revision(&self) -> Option<u64> {
-        self.revision
+        self.life.as_ref().map(|life| life.revision)
     }
 
     fn because(ended: Ended) -> Step {
-        Step::Done(Done { ended: Box::new(ended), record: None, revision: None })
+        Step::Done(Done { ended, life: None })
     }
 
-    fn of(record: Record, revision: u64) -> Step {
-        match record.verdict() {
-            Some(verdict) => Step::Done(Done {
-                ended: Box::new(Ended::Verdict(verdict)),
-                record: Some(Box::new(record)),
-                revision: Some(revision),
-            }),
-            None => Self::because(Ended::TakenOver(Box::new(record.key))),
+    fn of(life: Box<Life>) -> Step {
+        match life.record.verdict() {
+            Some(verdict) => Step::Done(Done { ended: Ended::Verdict(verdict), life: Some(life) }),
+            None => Self::because(Ended::TakenOver(Box::new(life.record.origin.key))),
         }
     }
 }
@@ -224,27 +223,24 @@ pub(crate) struct Attempt {
     pub key: Key,
     pub amount: Amount,
     pub payload: Payload,
-    pub fingerprint: Box<str>,
-    pub authorisation_mark: Option<Box<str>>,
+    pub fingerprint: Mark,
+    pub authorisation_mark: Option<Mark>,
     /// The approval's body: only the process that made it has it (R4).
-    pub body: Zeroizing<Vec<u8>>,
+    pub body: Bytes,
+    /// The net-cancel's body, where the product has one (R10).
+    pub net_cancel: Secret,
 }
 
 /// Begins an attempt: the row is to be written first.
 pub(crate) fn open(attempt: Attempt, opening: &Opening<'_>, now: Now) -> Persist {
     let driver = opening.driver;
-    let Attempt { key, amount, payload, fingerprint, authorisation_mark, body } = attempt;
-    let mut record = Record {
-        authorisation_mark,
-        accept_step: driver.accept_step,
-        ..Record::new(
-            opening.attempt,
-            (key, Kind::Approval),
-            (amount, payload),
-            fingerprint,
-            (now.wall, now.wall + driver.policy.send_by),
-        )
-    };
+    let Attempt { key, amount, payload, fingerprint, authorisation_mark, body, net_cancel } = attempt;
+    let until = now.wall + driver.policy.send_by;
+    let (key, what) = ((key, Kind::Approval), (amount, payload));
+    let mut record = Record::new(opening.attempt, key, what, fingerprint, (now.wall, until));
+    record.authorisation_mark = authorisation_mark;
+    record.accept_step = driver.accept_step;
+    record.net_cancel = net_cancel;
     record.note(now.wall, Happening::Made);
     Persist::first(Life::new(record, Some(body), driver, now), now)
 }

@@ -273,7 +273,7 @@ impl Record {
                 Ending::RefundNotAttempted(why) => Verdict::Refund(RefundOutcome::NotAttempted(*why)),
             });
         }
-        let Parked { why, charged, resolution, .. } = self.parked.as_ref()?;
+        let Parked { why, charged, resolution, .. } = self.parked.as_deref()?;
         let (why, resolution) = (why.clone(), resolution.clone());
         let charged = match &resolution {
             Some(Resolution { charged: true, .. }) => Charged::Yes,

@@ -1,6 +1,7 @@
 //! A row that must be durable before anything else is done.
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, sync::Arc};
+use core::fmt;
 
 use super::{
     Done, Ended, Step,
@@ -14,8 +15,8 @@ use super::{
 };
 use crate::{
     journal::{
-        Expect, Key, Kind, Row, Standing, WriteError, Written,
-        record::{Happening, Pending, Record},
+        Expect, Key, Kind, RecordText, Row, Standing, WriteError, Written,
+        record::{Happening, Origin, Pending, Record},
     },
     time::{Millis, Mono, Now, UnixMillis},
     wire::NotSent,
@@ -32,6 +33,28 @@ pub struct Persist {
     unsettled: bool,
     tries: u32,
     written_down: UnixMillis,
+}
+
+/// The caller's memory for one row; make one and use it again and again. What it holds is wiped when it is dropped (R23).
+#[derive(Default)]
+pub struct RowBuffer {
+    row: Option<Row>,
+    /// What the row's text begins with, and where that ends.
+    written: Option<(Origin, usize)>,
+}
+
+impl RowBuffer {
+    /// An empty buffer; it grows to its working size with the first row.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+impl fmt::Debug for RowBuffer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RowBuffer").field("row", &self.row).finish_non_exhaustive()
+    }
 }
 
 /// What follows once the row is durable.
@@ -83,6 +106,17 @@ impl Persist {
     /// The row to write.
     #[must_use]
     pub fn row(&self) -> Row {
+        self.with(self.life.record.encode())
+    }
+
+    /// The same in memory that is used again. The rows of one payment, one after the other, share what stays the same.
+    pub fn row_in<'b>(&self, buffer: &'b mut RowBuffer) -> &'b Row {
+        let mut text = buffer.row.take().map(|row| row.record).unwrap_or_default();
+        self.life.record.encode_in(&mut text, &mut buffer.written);
+        buffer.row.insert(self.with(text))
+    }
+
+    fn with(&self, text: RecordText) -> Row {
         let record = &self.life.record;
         let open = record.standing() == Standing::Open;
         let free = !open && !matches!(self.then, Then::Leave);
@@ -90,18 +124,18 @@ impl Persist {
             key: record.key.clone(),
             kind: record.kind,
             original: record.original.clone(),
-            authorisation_mark: record.authorisation_mark.clone(),
+            authorisation_mark: record.authorisation_mark,
             live: record.live(),
             standing: record.standing(),
             told: false,
             revision: self.life.revision + 1,
             token: self.life.token,
-            holder: if free { "".into() } else { self.life.holder.clone() },
+            holder: if free { Arc::default() } else { self.life.holder.clone() },
             lease_until: if free { UnixMillis(0) } else { self.life.lease_until },
             created_at: record.made_at,
             updated_at: self.written_down,
             suspect: false,
-            record: record.encode(),
+            record: text,
         }
     }
 
@@ -142,7 +176,7 @@ impl Persist {
                 Step::Wait(Wait::new(self.life, WaitReason::Merchant, until, Resume::Ask))
             }
             Then::AskBooks => Step::AskBooks(AskBooks { life: self.life }),
-            Then::Done => Done::of(self.life.record, self.life.revision),
+            Then::Done => Done::of(self.life),
             Then::Leave => Done::because(Ended::TakenOver(Box::new(self.life.record.key.clone()))),
         }
     }

@@ -15,7 +15,7 @@ use crate::{
         short_hash,
     },
     time::Now,
-    values::{Amount, Invalid, RefundId, TransactionNumber, Won},
+    values::{Amount, Invalid, Mark, RefundId, TransactionNumber, Won},
 };
 
 /// Why there is nothing to refund, or not so much. Nothing was sent.
@@ -138,7 +138,7 @@ pub fn refund(
     opening: &Opening<'_>,
     now: Now,
 ) -> Result<Persist, RefundError> {
-    let fingerprint = short_hash(&["refund", original.key.number.as_str(), &original.attempt]).into();
+    let fingerprint = short_hash(&["refund", original.key.number.as_str(), original.attempt.as_str()]);
     let mut record = begun(original, original.amount, fingerprint, opening, now)?;
     let rules = original.key.product.rules();
     for _ in 0..=earlier {
@@ -163,17 +163,17 @@ fn refund_part(
 }
 
 /// The same approval, id and amount give the same text (R16).
-fn part_fingerprint(original: &Record, part: &PartialRefund) -> Box<str> {
+fn part_fingerprint(original: &Record, part: &PartialRefund) -> Mark {
     let won = format!("{} {}", part.amount.total().0, part.amount.tax_free().0);
     let number = original.key.number.as_str();
-    short_hash(&["refund of a part", number, &original.attempt, part.id.as_str(), &won]).into()
+    short_hash(&["refund of a part", number, original.attempt.as_str(), part.id.as_str(), &won])
 }
 
 /// The refund's record, but for its cancel and its number.
 fn begun(
     original: &Record,
     amount: Amount,
-    fingerprint: Box<str>,
+    fingerprint: Mark,
     opening: &Opening<'_>,
     now: Now,
 ) -> Result<Record, RefundError> {
@@ -195,25 +195,22 @@ fn begun(
         return Err(RefundError::Record(RecordError::Foreign));
     }
     let send_by = now.wall + opening.driver.policy.send_by;
+    let (key, what) = ((original.key.clone(), Kind::Refund), (amount, original.payload.clone()));
+    let mut record = Record::new(opening.attempt, key, what, fingerprint, (now.wall, send_by));
+    record.original = Some(original.key.number.clone());
     Ok(Record {
-        original: Some(original.key.number.clone()),
         approval: original.approval.clone(),
         cancel: original.cancel.clone(),
         why: Some(Why::Refund),
-        ..Record::new(
-            opening.attempt,
-            (original.key.clone(), Kind::Refund),
-            (amount, original.payload.clone()),
-            fingerprint,
-            (now.wall, send_by),
-        )
+        net_cancel: original.net_cancel.clone(),
+        ..record
     })
 }
 
 /// Under the number of its cancel.
 fn first(mut record: Record, opening: &Opening<'_>, now: Now) -> Result<Persist, RefundError> {
     let number = record.cancel.as_ref().map(|cancel| cancel.number.clone()).ok_or(RefundError::Incomplete)?;
-    record.key = Key { number, ..record.key };
+    record.key.number = number;
     record.note(now.wall, Happening::Made);
     let life: Box<Life> = Life::new(record, None, opening.driver, now);
     Ok(Persist::first(life, now))

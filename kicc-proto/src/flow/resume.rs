@@ -41,15 +41,15 @@ pub(super) fn of_merchant(row: &Row, merchant: &Merchant) -> Result<Record, Reco
 
 /// Goes on from a row that we hold.
 pub(super) fn go_on(row: Row, record: Record, driver: &Driver, now: Now) -> Step {
-    if matches!(record.stage, Stage::Closed | Stage::Parked) {
-        return Done::of(record, row.revision);
-    }
     let mut life = Life::new(record, None, driver, now);
     life.revision = row.revision;
+    if matches!(life.record.stage, Stage::Closed | Stage::Parked) {
+        return Done::of(life);
+    }
     life.token = row.token;
     life.holder = row.holder;
     life.lease_until = row.lease_until;
-    life.record.note(now.wall, Happening::Resumed(life.holder.clone()));
+    life.record.note(now.wall, Happening::Resumed((&*life.holder).into()));
     if row.suspect && life.record.stage != Stage::Undecided {
         answers_are_missing(&mut life);
         return Step::AskBooks(AskBooks { life });

@@ -131,6 +131,14 @@ pub enum FirstSuccess {
     WithCard,
 }
 
+impl FirstSuccess {
+    /// Whether there was none.
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    pub(crate) fn is_none(&self) -> bool {
+        *self == FirstSuccess::None
+    }
+}
+
 /// What else decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Facts {

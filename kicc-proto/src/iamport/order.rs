@@ -4,7 +4,6 @@ use alloc::boxed::Box;
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use super::{
     ChannelKind, CustomerUid, Expected, ImpUid, Payment, StoreCode, Tier, Verdict, messages, payment::Status,
@@ -15,7 +14,7 @@ use crate::{
     journal::short_hash,
     product::{self, Payload, Product},
     time::Now,
-    values::{Amount, Environment, Invalid, Problem, ReturnUrl, TransactionNumber, Won},
+    values::{Amount, Bytes, Environment, Invalid, Mark, Problem, ReturnUrl, Secret, TransactionNumber, Won},
 };
 
 /// Who sells.
@@ -153,11 +152,11 @@ impl Charge {
     }
 
     /// The same data give the same text (R3).
-    fn fingerprint(&self) -> Box<str> {
+    fn fingerprint(&self) -> Mark {
         let total = alloc::format!("{} {}", self.amount.total().0, self.amount.tax_free().0);
         let months = alloc::format!("{}", self.months.unwrap_or_default());
         let parts = ["iamport charge", &total, self.customer_uid.expose(), &self.name, &months];
-        short_hash(&parts).into()
+        short_hash(&parts)
     }
 }
 
@@ -254,7 +253,7 @@ pub enum Source {
     /// By the charge itself.
     Charge {
         /// A hash of `customer_uid`: tells the charge from somebody else's payment (R6).
-        customer: Box<str>,
+        customer: Mark,
     },
     /// It has moved, in the window.
     Window {
@@ -269,8 +268,8 @@ fn is_false(flag: &bool) -> bool {
 }
 
 /// What a record holds of a `customer_uid` (R23).
-pub(super) fn customer_mark(customer_uid: &CustomerUid) -> Box<str> {
-    short_hash(&["iamport customer", customer_uid.expose()]).into()
+pub(super) fn customer_mark(customer_uid: &CustomerUid) -> Mark {
+    short_hash(&["iamport customer", customer_uid.expose()])
 }
 
 impl product::Order for Charge {
@@ -316,9 +315,9 @@ impl product::Order for WindowPayment {
             number: &self.number,
             amount: self.amount,
             source: Source::Window { imp_uid: self.imp_uid.clone() },
-            fingerprint: short_hash(&["iamport window", &total, self.imp_uid.as_str()]).into(),
-            mark: Some(short_hash(&["iamport payment", place[0], place[1], self.imp_uid.as_str()]).into()),
-            body: Zeroizing::default(),
+            fingerprint: short_hash(&["iamport window", &total, self.imp_uid.as_str()]),
+            mark: Some(short_hash(&["iamport payment", place[0], place[1], self.imp_uid.as_str()])),
+            body: Bytes::default(),
         };
         open(parts, opening, now)
     }
@@ -329,9 +328,9 @@ struct Parts<'a> {
     number: &'a TransactionNumber,
     amount: Amount,
     source: Source,
-    fingerprint: Box<str>,
-    mark: Option<Box<str>>,
-    body: Zeroizing<alloc::vec::Vec<u8>>,
+    fingerprint: Mark,
+    mark: Option<Mark>,
+    body: Bytes,
 }
 
 fn open(parts: Parts<'_>, opening: &Opening<'_>, now: Now) -> Result<Persist, Invalid> {
@@ -356,6 +355,7 @@ fn open(parts: Parts<'_>, opening: &Opening<'_>, now: Now) -> Result<Persist, In
         fingerprint: parts.fingerprint,
         authorisation_mark: parts.mark,
         body: parts.body,
+        net_cancel: Secret::default(),
     };
     Ok(flow::open(attempt, opening, now))
 }

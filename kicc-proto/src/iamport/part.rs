@@ -4,7 +4,7 @@
 //! cancel, which may be sent again as it is: it is done once at most. Whether it was done the payment's
 //! `cancel_history` tells, where each refund has the reason that was sent with it; ours is the refund's own number.
 
-use alloc::format;
+use alloc::{boxed::Box, format};
 
 use super::{
     Payment,
@@ -81,7 +81,7 @@ pub(super) fn prepare(record: &mut Record, left: &Amount) -> Result<(), RefundEr
         tax_free: (left.tax_free() > Won::ZERO).then_some(tax_free),
         reason: &format!("{REASON}{}", cancel.number),
     });
-    record.cancel = Some(Cancel { body: body.into(), ..cancel });
+    record.cancel = Some(Box::new(Cancel { body: body.into(), ..cancel }));
     if let Some(recorded) = recorded_mut(record) {
         recorded.checksum = Some(checksum);
         // It is this payment's alone, whatever else its number had.

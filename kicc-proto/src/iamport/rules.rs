@@ -1,6 +1,6 @@
 //! What i'mport supplies to the flow (R12).
 
-use alloc::{string::String, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
 
 use super::{
     ImpUid, envelope, messages,
@@ -102,7 +102,7 @@ impl Rules for Iamport {
                 Kind::Approval => "not taken by the shop",
             },
         });
-        record.cancel = Some(Cancel { body: body.into(), ..record.next_cancel() });
+        record.cancel = Some(Box::new(Cancel { body: body.into(), ..record.next_cancel() }));
         if let Some(recorded) = recorded_mut(record) {
             recorded.refused = None;
         }

@@ -9,14 +9,13 @@
 
 mod async_journal;
 mod driven;
+mod history;
 pub mod record;
 pub mod restore;
 pub mod sql;
 pub mod transfer;
 
-use alloc::{boxed::Box, string::String, vec::Vec};
-
-use zeroize::Zeroize as _;
+use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 
 pub use self::{
     async_journal::{AsyncJournal, BoxFuture},
@@ -26,7 +25,7 @@ pub use self::{
 pub use crate::product::Product;
 use crate::{
     time::UnixMillis,
-    values::{Environment, TerminalId, TransactionNumber, off_the_stack},
+    values::{Environment, HASH, Mark, TerminalId, TransactionNumber, off_the_stack, wipe_text},
 };
 
 /// What names an attempt for ever: environment, product, terminal and the merchant's transaction number (R3).
@@ -44,9 +43,9 @@ pub struct Key {
 }
 
 impl Key {
-    /// 32 hexadecimal digits that stand for this key once its record was pruned (R22).
+    /// What stands for this key once its record was pruned (R22).
     #[must_use]
-    pub fn short_hash(&self) -> String {
+    pub fn short_hash(&self) -> Mark {
         short_hash(&[
             "key",
             self.environment.as_str(),
@@ -57,24 +56,18 @@ impl Key {
     }
 }
 
-/// The first 16 bytes of a SHA-256 over length-prefixed parts, in hexadecimal.
-pub(crate) fn short_hash(parts: &[&str]) -> String {
-    use core::fmt::Write as _;
+/// The first 16 bytes of a SHA-256 over length-prefixed parts.
+pub(crate) fn short_hash<P: AsRef<[u8]> + ?Sized>(parts: &[&P]) -> Mark {
     use sha2::Digest as _;
     // Some of the parts are secret: an order's are.
-    let digest = off_the_stack(|| {
+    off_the_stack::<HASH, _>(|| {
         let mut hash = sha2::Sha256::new();
-        for part in parts {
+        for part in parts.iter().map(|part| part.as_ref()) {
             hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part.as_bytes());
+            hash.update(part);
         }
-        hash.finalize()
-    });
-    let mut text = String::with_capacity(32);
-    for byte in digest.iter().take(16) {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
+        Mark::of(&hash.finalize())
+    })
 }
 
 /// What a record is about.
@@ -132,7 +125,7 @@ pub struct Row {
     /// Of a refund: the number of the approval that it refunds.
     pub original: Option<TransactionNumber>,
     /// A keyed hash of the authorisation that was spent, where one is known (R3).
-    pub authorisation_mark: Option<Box<str>>,
+    pub authorisation_mark: Option<Mark>,
     /// Whether `authorisation_mark` (of an approval) or `original` (of a refund) is still taken:
     /// open, parked, approved or refunded (of a part: open or parked).
     pub live: bool,
@@ -145,7 +138,7 @@ pub struct Row {
     /// The fencing token: grows with every claim, and every write carries it (R20).
     pub token: u64,
     /// Who holds the lease, or empty.
-    pub holder: Box<str>,
+    pub holder: Arc<str>,
     /// Until when.
     pub lease_until: UnixMillis,
     /// When the attempt was made.
@@ -164,7 +157,7 @@ pub struct RecordText(pub String);
 
 impl Drop for RecordText {
     fn drop(&mut self) {
-        self.0.zeroize();
+        wipe_text(&mut self.0);
     }
 }
 
@@ -307,7 +300,7 @@ pub enum Claimed {
     /// Its holder lives, or its lease runs.
     Held {
         /// Who has it.
-        holder: Box<str>,
+        holder: Arc<str>,
         /// Until when.
         until: UnixMillis,
     },

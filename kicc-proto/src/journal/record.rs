@@ -1,14 +1,20 @@
 //! The record of an attempt: everything that a process needs that knows nothing else.
 //!
-//! Its text is one line, `kicc/1 CRC32 JSON`: versioned, self-checking, and readable by a person. A record
-//! that is newer, torn, or holds a field or a stage that is not known here is an error to show, never
+//! Its text is one line, `kicc/1 CRC32 JSON`: versioned, self-checking, and readable by a person. A list, number or flag
+//! that is empty, zero or false is left out. The one secret, a net-cancel's body, stands last. A record that is newer, torn, or holds a field or a stage that is not known here is an error to show, never
 //! "nothing to do", and is never written back (R21).
 
-use alloc::{boxed::Box, format, string::String, vec::Vec};
-use core::{cmp::Ordering, fmt::Write as _};
+use alloc::{boxed::Box, format, string::String};
+use core::{
+    cmp::Ordering,
+    mem::take,
+    ops::{Deref, DerefMut},
+};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde_json::value::RawValue;
 
+pub use super::history::{Entry, Happening, History};
 use super::{Key, Kind, RecordText, Row, Standing};
 use crate::{
     flow::{
@@ -19,23 +25,65 @@ use crate::{
     },
     product::Payload,
     time::UnixMillis,
-    values::{Amount, KstDate, RefundId, TransactionNumber, json},
-    wire::NotSent,
+    values::{Amount, KstDate, Mark, RefundId, Secret, TransactionNumber, append_json, hexadecimal, wipe},
 };
 
 /// The version that this library writes.
 pub const VERSION: u32 = 1;
 
-/// How many entries of the history are kept: the first eight, and the latest of the rest.
-const HISTORY_MAX: usize = 64;
-const HISTORY_FIRST: usize = 8;
+/// What stands before the JSON; the digits are those of its check sum.
+const HEAD: &[u8; 16] = b"kicc/1 00000000 ";
+/// More than the text of an ordinary payment.
+const TEXT_USUAL: usize = 2 * 1024;
 
-/// A decoded record. It holds a token key's ciphertext, so its `Debug` shows only its head (R23).
+/// A decoded record. It may hold a token key's ciphertext, so its `Debug` shows only its head (R23).
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Record {
-    /// 32 hexadecimal digits, drawn by the caller: tells this attempt from another under the same key (R2).
-    pub attempt: Box<str>,
+    /// What it was made of; its fields are the record's. `Serialize` leaves it out: [`Record::encode`] puts it in.
+    #[serde(skip_serializing)]
+    pub origin: Origin,
+    /// Where it stands.
+    pub stage: Stage,
+    /// The message that may be under way, or the wait that runs.
+    pub pending: Pending,
+    /// The approval, once the gateway has stated it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub approval: Option<Approval>,
+    /// The cancel, once one is due: kept while its outcome is unknown (R16).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub cancel: Option<Box<Cancel>>,
+    /// What the gateway last said that matters for the end.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub said: Option<Said>,
+    /// Why it is being reversed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub why: Option<Why>,
+    /// The rescue's budget and evidence.
+    pub rescue: Rescue,
+    /// How it ended, when closed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub ending: Option<Ending>,
+    /// Why a person must look, when parked or resolved.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub parked: Option<Box<Parked>>,
+    /// Every try and its reason, in order (R10).
+    pub history: History,
+    /// How many entries were left out of the middle of the history.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub history_dropped: u32,
+    /// The net-cancel's body, where the product has one: the same bytes every time (R10), and in the record's text too.
+    /// It holds the token key (R23). `Serialize` leaves it out: [`Record::encode`] puts it in.
+    #[serde(skip_serializing, deserialize_with = "as_it_stands", default)]
+    pub net_cancel: Secret,
+}
+
+/// What an attempt was made of. It hardly ever changes, so that most writes of a record find it written.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Origin {
+    /// Drawn by the caller: tells this attempt from another under the same key (R2).
+    pub attempt: Mark,
     /// The attempt's name.
     pub key: Key,
     /// Approval or refund.
@@ -51,46 +99,29 @@ pub struct Record {
     /// The last moment for an approval's first byte (R4).
     pub send_by: UnixMillis,
     /// Tells the same data under a known number from other data (R3).
-    pub fingerprint: Box<str>,
+    pub fingerprint: Mark,
     /// A keyed hash of the authorisation that is spent, where one is known (R3).
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub authorisation_mark: Option<Box<str>>,
+    pub authorisation_mark: Option<Mark>,
     /// In won; of a refund what it gives back.
     pub amount: Amount,
     /// Whether an accept step was configured when it was made (R19).
     pub accept_step: bool,
-    /// What the product needs for its messages. `Serialize` leaves it out: [`Record::encode`] puts it in.
-    #[serde(serialize_with = "left_out")]
+    /// What the product needs for its messages.
     pub payload: Payload,
-    /// Where it stands.
-    pub stage: Stage,
-    /// The message that may be under way, or the wait that runs.
-    pub pending: Pending,
-    /// The approval, once the gateway has stated it.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub approval: Option<Approval>,
-    /// The cancel, once one is due: kept while its outcome is unknown (R16).
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub cancel: Option<Cancel>,
-    /// What the gateway last said that matters for the end.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub said: Option<Said>,
-    /// Why it is being reversed.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub why: Option<Why>,
-    /// The rescue's budget and evidence.
-    pub rescue: Rescue,
-    /// How it ended, when closed.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub ending: Option<Ending>,
-    /// Why a person must look, when parked or resolved.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub parked: Option<Parked>,
-    /// Every try and its reason, in order (R10).
-    pub history: Vec<Entry>,
-    /// How many entries were left out of the middle of the history.
-    #[serde(skip_serializing_if = "is_zero", default)]
-    pub history_dropped: u32,
+}
+
+impl Deref for Record {
+    type Target = Origin;
+    fn deref(&self) -> &Origin {
+        &self.origin
+    }
+}
+
+impl DerefMut for Record {
+    fn deref_mut(&mut self) -> &mut Origin {
+        &mut self.origin
+    }
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -98,11 +129,17 @@ fn is_zero(n: &u32) -> bool {
     *n == 0
 }
 
-/// Where the payload's text goes. Quotes inside a text are escaped, so that nothing else looks like it.
-const LEFT_OUT: &str = r#""payload":null"#;
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(flag: &bool) -> bool {
+    !*flag
+}
 
-fn left_out<S: serde::Serializer>(_: &Payload, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_unit()
+/// An object's own bytes, in the one line of the record.
+fn as_it_stands<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+    match <&RawValue>::deserialize(deserializer)?.get() {
+        object if object.starts_with('{') && !object.contains(['\n', '\r']) => Ok(Secret::from_utf8(object)),
+        _ => Err(D::Error::custom("not a body of ours")),
+    }
 }
 
 /// What was under way when the record was last written.
@@ -168,16 +205,22 @@ pub struct Rescue {
     /// Where the horizon is counted from.
     pub since: UnixMillis,
     /// Messages that may have been sent (R14).
+    #[serde(skip_serializing_if = "is_zero", default)]
     pub sent: u32,
     /// Messages that were not.
+    #[serde(skip_serializing_if = "is_zero", default)]
     pub unsent: u32,
     /// Of those sent, how many brought no trustworthy answer, or a cancel's refusal that a query could belie (R15).
+    #[serde(skip_serializing_if = "is_zero", default)]
     pub unclear: u32,
     /// How often the merchant could not tell (R19).
+    #[serde(skip_serializing_if = "is_zero", default)]
     pub asked: u32,
     /// A success that waits for its confirmation (R13c).
+    #[serde(skip_serializing_if = "FirstSuccess::is_none", default)]
     pub first_success: FirstSuccess,
     /// Money moved, as a success read late has shown (R9).
+    #[serde(skip_serializing_if = "is_false", default)]
     pub late_success: bool,
     /// When the latest message can no longer be under way; a person's word waits for it (R20).
     pub last_deadline: UnixMillis,
@@ -196,55 +239,6 @@ pub struct Parked {
     /// What a person said.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub resolution: Option<Resolution>,
-}
-
-/// One line of the history.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Entry {
-    /// When.
-    pub at: UnixMillis,
-    /// What.
-    pub what: Happening,
-}
-
-/// What happened, as the history tells it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Happening {
-    /// The attempt was made.
-    Made,
-    /// A message was written down to be sent; the number of the try.
-    Sending(Verb, u32),
-    /// It was answered with a success.
-    Succeeded(Verb),
-    /// It was answered with a code.
-    Answered(Verb, Said),
-    /// It had no trustworthy answer.
-    Unclear(Verb, Unclear),
-    /// It never left.
-    NotSent(Verb, NotSent),
-    /// A success of the approval came late (R9).
-    LateSuccess,
-    /// The merchant said: held.
-    Held,
-    /// The merchant said: not held.
-    NotHeld,
-    /// The merchant could not tell.
-    CannotTell,
-    /// The approval could not be written down.
-    NotRecorded,
-    /// Another worker went on with it.
-    Resumed(Box<str>),
-    /// A person asked for more tries.
-    Retried,
-    /// A person said what is so.
-    Resolved(Resolution),
-    /// Handed to a person.
-    Parked(OperatorReason),
-    /// It ended.
-    Closed,
 }
 
 /// Why a text is not a record that may be driven.
@@ -276,26 +270,28 @@ impl Record {
         attempt: [u8; 16],
         (key, kind): (Key, Kind),
         (amount, payload): (Amount, Payload),
-        fingerprint: Box<str>,
+        fingerprint: Mark,
         (made_at, send_by): (UnixMillis, UnixMillis),
     ) -> Self {
         Record {
-            attempt: hexadecimal(attempt),
-            key,
             stage: match kind {
                 Kind::Approval => Stage::Intent,
                 Kind::Refund => Stage::Refunding,
             },
-            kind,
-            original: None,
-            part: None,
-            made_at,
-            send_by,
-            fingerprint,
-            authorisation_mark: None,
-            amount,
-            accept_step: false,
-            payload,
+            origin: Origin {
+                attempt: Mark::of(&attempt),
+                key,
+                kind,
+                original: None,
+                part: None,
+                made_at,
+                send_by,
+                fingerprint,
+                authorisation_mark: None,
+                amount,
+                accept_step: false,
+                payload,
+            },
             pending: Pending::Nothing,
             approval: None,
             cancel: None,
@@ -304,26 +300,50 @@ impl Record {
             rescue: Rescue::new(made_at),
             ending: None,
             parked: None,
-            history: Vec::new(),
+            history: History::default(),
             history_dropped: 0,
+            net_cancel: Secret::default(),
         }
     }
 
     /// The record's text.
     #[must_use]
     pub fn encode(&self) -> RecordText {
-        // A record is made of strings, numbers and named variants only: none of serde_json's errors can arise.
-        let record = serde_json::to_string(self).unwrap_or_default();
-        let (before, after) = record.split_once(LEFT_OUT).unwrap_or_default();
-        // A text that grows leaves copies behind, and this part is a secret (R23).
-        let payload = json(&self.payload);
-        let payload = core::str::from_utf8(&payload).unwrap_or_default();
-        let json = [before, r#""payload":"#, payload, after];
-        let mut sum = crc32fast::Hasher::new();
-        json.iter().for_each(|part| sum.update(part.as_bytes()));
-        let head = format!("kicc/{VERSION} {:08x} ", sum.finalize());
-        let [a, b, c, d] = json;
-        RecordText([&head, a, b, c, d].concat())
+        let mut text = RecordText::default();
+        self.encode_in(&mut text, &mut None);
+        text
+    }
+
+    /// The same in the memory of an earlier text, and the origin of that one's record with the place where it ends.
+    pub(crate) fn encode_in(&self, text: &mut RecordText, written: &mut Option<(Origin, usize)>) {
+        let mut bytes = take(&mut text.0).into_bytes();
+        match written {
+            Some((origin, end)) if *origin == self.origin => wipe(&mut bytes, *end),
+            _ => {
+                wipe(&mut bytes, 0);
+                bytes.reserve(TEXT_USUAL);
+                bytes.extend_from_slice(HEAD);
+                bytes.extend_from_slice(br#"{"origin":"#);
+                append_json(&mut bytes, &self.origin);
+                *written = Some((self.origin.clone(), bytes.len()));
+            }
+        }
+        let more = bytes.len();
+        append_json(&mut bytes, self);
+        // Of two objects this makes one.
+        bytes[more] = b',';
+        let body = self.net_cancel.expose();
+        if !body.is_empty() {
+            // Up to here there is no secret that a larger place could leave behind (R23).
+            bytes.pop();
+            let parts = [br#","net_cancel":"#, body, b"}"];
+            bytes.reserve(parts.iter().map(|part| part.len()).sum());
+            parts.iter().for_each(|part| bytes.extend_from_slice(part));
+        }
+        let sum = crc32fast::hash(&bytes[HEAD.len()..]);
+        bytes[7..15].copy_from_slice(&hexadecimal(sum));
+        // JSON is UTF-8.
+        text.0 = String::from_utf8(bytes).unwrap_or_default();
     }
 
     /// Reads a record's text.
@@ -340,7 +360,7 @@ impl Record {
             Ordering::Greater => return Err(RecordError::Newer(version)),
         }
         let (sum, json) = rest.split_once(' ').ok_or(RecordError::NotARecord)?;
-        if sum != format!("{:08x}", crc32fast::hash(json.as_bytes())) {
+        if sum.as_bytes() != hexadecimal(crc32fast::hash(json.as_bytes())) {
             return Err(RecordError::Damaged);
         }
         // serde_json's message can quote a value of the record, which may be a secret: keep the place only.
@@ -375,7 +395,7 @@ impl Record {
     /// until it has ended: then the next one knows what it has left.
     #[must_use]
     pub fn live(&self) -> bool {
-        match (&self.ending, &self.parked) {
+        match (&self.ending, self.parked.as_deref()) {
             (Some(_), _) | (None, Some(Parked { resolution: Some(_), .. })) if self.part.is_some() => false,
             (Some(ending), _) => matches!(ending, Ending::Approved | Ending::Refunded),
             (None, Some(Parked { resolution: Some(resolution), .. })) => match self.kind {
@@ -413,11 +433,9 @@ impl Record {
     }
 
     pub(crate) fn note(&mut self, at: UnixMillis, what: Happening) {
-        if self.history.len() >= HISTORY_MAX {
-            self.history.remove(HISTORY_FIRST);
+        if self.history.push(Entry { at, what }).is_some() {
             self.history_dropped = self.history_dropped.saturating_add(1);
         }
-        self.history.push(Entry { at, what });
     }
 }
 
@@ -454,15 +472,6 @@ impl Rescue {
             last_deadline: UnixMillis(0),
         }
     }
-}
-
-fn hexadecimal(id: [u8; 16]) -> Box<str> {
-    let mut text = String::with_capacity(32);
-    for byte in id {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-    }
-    text.into()
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use alloc::{
 use super::{Key, Kind, Listing, Product, RecordText, Row, Standing, Unreadable, short_hash};
 use crate::{
     time::UnixMillis,
-    values::{Environment, TerminalId, TransactionNumber},
+    values::{Environment, Mark, TerminalId, TransactionNumber},
 };
 
 /// The version of the tables that this text makes and understands; a journal of another one is refused (R21).
@@ -306,6 +306,12 @@ impl From<String> for Value<'_> {
     }
 }
 
+impl From<Mark> for Value<'_> {
+    fn from(mark: Mark) -> Self {
+        String::from(mark.as_str()).into()
+    }
+}
+
 impl From<u64> for Value<'_> {
     /// A `BIGINT` ends at 2^63 - 1; what is above it (a lease for ever) becomes that.
     fn from(number: u64) -> Self {
@@ -323,14 +329,14 @@ impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
 #[must_use]
 pub fn slot(row: &Row) -> Option<String> {
     match row.kind {
-        Kind::Approval => row.authorisation_mark.as_deref().map(|mark| format!("a:{mark}")),
+        Kind::Approval => row.authorisation_mark.map(|mark| format!("a:{mark}")),
         Kind::Refund => row.original.as_ref().map(|number| format!("r:{}", number.as_str())),
     }
 }
 
-/// 32 hexadecimal digits that stand for a slot once its row was pruned (R22).
+/// What stands for a slot once its row was pruned (R22).
 #[must_use]
-pub fn slot_hash(row: &Row) -> Option<String> {
+pub fn slot_hash(row: &Row) -> Option<Mark> {
     let key = &row.key;
     slot(row).map(|slot| {
         short_hash(&["slot", key.environment.as_str(), key.product.as_str(), key.terminal.as_str(), &slot])
@@ -356,7 +362,7 @@ pub fn insert_values(row: &Row, sequence: u64) -> Vec<Value<'_>> {
     values.extend([
         row.kind.as_str().into(),
         row.original.as_ref().map(TransactionNumber::as_str).into(),
-        row.authorisation_mark.as_deref().into(),
+        row.authorisation_mark.as_ref().map(Mark::as_str).into(),
         slot(row).into(),
         u64::from(row.live).into(),
         row.standing.as_str().into(),
@@ -379,7 +385,7 @@ pub fn insert_values(row: &Row, sequence: u64) -> Vec<Value<'_>> {
 #[must_use]
 pub fn update_values(row: &Row, expected: u64, sequence: u64) -> Vec<Value<'_>> {
     let mut values = Vec::from([
-        row.authorisation_mark.as_deref().into(),
+        row.authorisation_mark.as_ref().map(Mark::as_str).into(),
         slot(row).into(),
         u64::from(row.live).into(),
         row.standing.as_str().into(),
@@ -459,12 +465,13 @@ fn read_row(columns: &impl Columns) -> Result<Row, &'static str> {
     };
     let kind = text(4, "kind")?;
     let standing = text(8, "standing")?;
+    let mark = columns.text(6).map(|mark| Mark::new(&mark)).transpose();
     let original = columns.text(5).map(|number| TransactionNumber::new_long(&number)).transpose();
     Ok(Row {
         key,
         kind: [Kind::Approval, Kind::Refund].into_iter().find(|k| k.as_str() == kind).ok_or("kind")?,
         original: original.map_err(|_| "original")?,
-        authorisation_mark: columns.text(6).map(String::into_boxed_str),
+        authorisation_mark: mark.map_err(|_| "authorisation_mark")?,
         live: flag(7, "live")?,
         standing: [Standing::Open, Standing::Parked, Standing::Closed]
             .into_iter()
@@ -473,7 +480,7 @@ fn read_row(columns: &impl Columns) -> Result<Row, &'static str> {
         told: flag(9, "told")?,
         revision: count(10, "revision")?,
         token: count(11, "token")?,
-        holder: text(12, "holder")?.into_boxed_str(),
+        holder: text(12, "holder")?.into(),
         lease_until: UnixMillis(count(13, "lease_until")?),
         created_at: UnixMillis(count(14, "created_at")?),
         updated_at: UnixMillis(count(15, "updated_at")?),
@@ -515,7 +522,7 @@ mod tests {
             },
             kind: Kind::Approval,
             original: None,
-            authorisation_mark: Some("m".into()),
+            authorisation_mark: Mark::new("m").ok(),
             live: true,
             standing: Standing::Open,
             told: false,
@@ -568,7 +575,7 @@ mod tests {
         let refund = Row { kind: Kind::Refund, original, authorisation_mark: None, ..example() };
         assert_eq!(slot(&refund).as_deref(), Some("r:N0"));
         assert_eq!(slot(&Row { authorisation_mark: None, ..example() }), None);
-        assert_eq!(slot_hash(&approval).as_deref(), Some("063812c7148b48c0aa4a2d778ac14c2b"));
+        assert_eq!(slot_hash(&approval).as_ref().map(Mark::as_str), Some("063812c7148b48c0aa4a2d778ac14c2b"));
         assert_eq!(slot_hash(&Row { authorisation_mark: None, ..example() }), None);
     }
 

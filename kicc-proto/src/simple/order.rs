@@ -1,7 +1,5 @@
 //! An order, checked, and the attempt that begins with it.
 
-use alloc::boxed::Box;
-
 use serde::{Deserialize, Serialize};
 
 use super::messages;
@@ -11,8 +9,8 @@ use crate::{
     product::{self, Payload, Product},
     time::Now,
     values::{
-        Amount, AuthorizationId, BusinessNumber, Environment, Instalment, Invalid, KstDateTime, Secret,
-        ServiceId, TerminalId, TokenKey, TransactionNumber, UserData, secret_text,
+        Amount, AuthorizationId, BusinessNumber, Environment, Instalment, Invalid, KstDateTime, Mark,
+        ServiceId, TerminalId, TokenKey, TransactionNumber, UserData,
     },
     wire::{
         sign::{Sign, SignError, authorisation_mark},
@@ -39,7 +37,7 @@ pub struct Order {
     pub(super) number: TransactionNumber,
     pub(super) amount: Amount,
     pub(super) token_key: TokenKey,
-    pub(super) mark: Option<Box<str>>,
+    pub(super) mark: Option<Mark>,
     pub(super) instalment: Instalment,
     pub(super) user_data: Option<UserData>,
 }
@@ -100,27 +98,21 @@ impl Order {
     }
 
     /// The same data give the same text, whatever a cipher with a random IV made of them (R3).
-    fn fingerprint(&self) -> Box<str> {
-        let amount = &self.amount;
-        let won = [amount.total(), amount.vat(), amount.service_charge(), amount.tax_free()]
-            .map(|won| alloc::format!("{}", won.0));
-        let authorisation = self.mark.as_deref().unwrap_or_else(|| self.token_key.expose());
-        short_hash(&[
-            "simple",
-            &won[0],
-            &won[1],
-            &won[2],
-            &won[3],
-            self.instalment.as_str(),
-            authorisation,
-            self.user_data.as_ref().map_or("", UserData::as_str),
+    fn fingerprint(&self) -> Mark {
+        let authorisation = self.mark.as_ref().map_or_else(|| self.token_key.expose(), Mark::as_str);
+        let user_data = self.user_data.as_ref().map_or("", UserData::as_str);
+        short_hash::<[u8]>(&[
+            b"simple",
+            &self.amount.to_bytes(),
+            self.instalment.as_str().as_bytes(),
+            authorisation.as_bytes(),
+            user_data.as_bytes(),
         ])
-        .into()
     }
 }
 
 /// What Simple Payment keeps in the record.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recorded {
     /// `svcId`.
@@ -131,15 +123,6 @@ pub struct Recorded {
     pub instalment: Instalment,
     /// `tranDt` and `tranTm` of the approval, KST.
     pub requested_at: KstDateTime,
-    /// The net-cancel's body: the same bytes every time (R10). It holds the token key (R23).
-    #[serde(with = "secret_text")]
-    pub net_cancel: Secret,
-}
-
-impl core::fmt::Debug for Recorded {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Recorded").field("requested_at", &self.requested_at).finish_non_exhaustive()
-    }
 }
 
 impl product::Order for Order {
@@ -162,15 +145,15 @@ impl product::Order for Order {
             business_number: merchant.business_number.clone(),
             instalment: self.instalment,
             requested_at: at,
-            net_cancel: Secret::new(&net_cancel),
         };
         let attempt = Attempt {
             key: opening.merchant.key(self.number.clone()),
             amount: self.amount,
             payload: Payload::Simple(recorded),
             fingerprint: self.fingerprint(),
-            authorisation_mark: self.mark.clone(),
+            authorisation_mark: self.mark,
             body,
+            net_cancel,
         };
         Ok(flow::open(attempt, opening, now))
     }

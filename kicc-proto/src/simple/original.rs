@@ -12,7 +12,7 @@ use crate::{
     },
     product::{self, Payload},
     time::Now,
-    values::{Amount, Instalment, Invalid, KstDate, KstDateTime, KstTime, Secret, TransactionNumber},
+    values::{Amount, Instalment, Invalid, KstDate, KstDateTime, KstTime, TransactionNumber},
 };
 
 /// What a cancel names (spec A.6), from the shop's own books or a slip. The approval's token key is not among
@@ -46,9 +46,8 @@ impl Original {
             business_number: merchant.business_number.clone(),
             instalment: self.instalment,
             requested_at: KstDateTime::from_parts(self.approval_date, some_time)?,
-            net_cancel: Secret::new(b""),
         });
-        let fingerprint = short_hash(&["elsewhere", self.number.as_str(), &self.approval_number]).into();
+        let fingerprint = short_hash(&["elsewhere", self.number.as_str(), &*self.approval_number]);
         let mut record = Record::new(
             [0; 16],
             (key, Kind::Approval),

@@ -1,6 +1,6 @@
 //! What Simple Payment supplies to the flow.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{boxed::Box, string::String, vec::Vec};
 use core::fmt::Write as _;
 
 use arrayvec::ArrayString;
@@ -41,10 +41,9 @@ impl Rules for Simple {
     }
 
     fn body(&self, verb: Verb, record: &Record, _: &Policy, out: &mut Vec<u8>) {
-        out.extend_from_slice(match (verb, &record.cancel, recorded(record)) {
-            (Verb::Cancel, Some(cancel), _) => cancel.body.as_bytes(),
-            (_, _, Some(recorded)) => recorded.net_cancel.expose(),
-            (_, _, None) => return,
+        out.extend_from_slice(match (verb, &record.cancel) {
+            (Verb::Cancel, Some(cancel)) => cancel.body.as_bytes(),
+            _ => record.net_cancel.expose(),
         });
     }
 
@@ -86,7 +85,7 @@ impl Rules for Simple {
         let cancel = record.next_cancel();
         match messages::cancel(&what, &cancel.number, &at) {
             Some(body) => {
-                record.cancel = Some(Cancel { body: body.into(), ..cancel });
+                record.cancel = Some(Box::new(Cancel { body: body.into(), ..cancel }));
                 true
             }
             None => false,
@@ -99,8 +98,7 @@ impl Rules for Simple {
     }
 
     fn refund_settles(&self, record: &Record, policy: &Policy, now: Now) -> bool {
-        let Some(recorded) = recorded(record).filter(|recorded| !recorded.net_cancel.expose().is_empty())
-        else {
+        let Some(recorded) = recorded(record).filter(|_| !record.net_cancel.expose().is_empty()) else {
             return false;
         };
         match policy.net_cancel_settles_refund {

@@ -13,6 +13,11 @@ impl Won {
     /// No money.
     pub const ZERO: Won = Won(0);
 
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    fn is_zero(&self) -> bool {
+        *self == Self::ZERO
+    }
+
     /// The sum, if it can be counted.
     #[must_use]
     pub const fn checked_add(self, other: Won) -> Option<Won> {
@@ -51,8 +56,11 @@ impl fmt::Display for Won {
 #[serde(try_from = "Unchecked")]
 pub struct Amount {
     total: Won,
+    #[serde(skip_serializing_if = "Won::is_zero")]
     vat: Won,
+    #[serde(skip_serializing_if = "Won::is_zero")]
     service_charge: Won,
+    #[serde(skip_serializing_if = "Won::is_zero")]
     tax_free: Won,
 }
 
@@ -118,14 +126,28 @@ impl Amount {
     pub fn tax_free(&self) -> Won {
         self.tax_free
     }
+
+    /// Its four numbers, for a hash.
+    pub(crate) fn to_bytes(self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        for (place, won) in
+            bytes.chunks_exact_mut(8).zip([self.total, self.vat, self.service_charge, self.tax_free])
+        {
+            place.copy_from_slice(&won.0.to_be_bytes());
+        }
+        bytes
+    }
 }
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Unchecked {
     total: Won,
+    #[serde(default)]
     vat: Won,
+    #[serde(default)]
     service_charge: Won,
+    #[serde(default)]
     tax_free: Won,
 }
 
@@ -204,7 +226,7 @@ mod tests {
 
     #[test]
     fn reading_checks_again() {
-        let text = r#"{"total":10000,"vat":909,"service_charge":0,"tax_free":0}"#;
+        let text = r#"{"total":10000,"vat":909}"#;
         let amount: Amount = serde_json::from_str(text).unwrap();
         assert_eq!(amount, Amount::new(Won(10_000), parts(909, 0, 0)).unwrap());
         assert_eq!(serde_json::to_string(&amount).unwrap(), text);
@@ -212,7 +234,7 @@ mod tests {
             r#"{"total":0,"vat":0,"service_charge":0,"tax_free":0}"#,
             r#"{"total":10,"vat":11,"service_charge":0,"tax_free":0}"#,
             r#"{"total":10,"vat":-1,"service_charge":0,"tax_free":0}"#,
-            r#"{"total":10,"vat":0,"service_charge":0}"#,
+            r#"{"vat":0}"#,
             r#"{"total":10,"vat":0,"service_charge":0,"tax_free":0,"tip":1}"#,
         ] {
             assert!(serde_json::from_str::<Amount>(bad).is_err(), "{bad}");

@@ -1,7 +1,7 @@
 //! Korean dates and times. Korea has been at +09:00 for every date that we can meet, so a civil type of our
 //! own is enough; libraries read malformed stamps such as `2024 101120000`.
 
-use core::{fmt, fmt::Write as _, str::FromStr};
+use core::{fmt, str::FromStr};
 
 use arrayvec::ArrayString;
 
@@ -41,7 +41,7 @@ impl KstDate {
         let exists = (1970..=9999).contains(&year)
             && (1..=12).contains(&month)
             && (1..=days_in_month(year, month)).contains(&day);
-        if exists { Ok(Self(text(format_args!("{year:04}{month:02}{day:02}")))) } else { no_such("date") }
+        if exists { Ok(Self(digits([year / 100, year % 100, month, day]))) } else { no_such("date") }
     }
 
     /// Year, month and day of the month.
@@ -120,7 +120,7 @@ impl KstTime {
     /// A time that no clock shows, second 60 among them.
     pub fn from_hms(hour: u32, minute: u32, second: u32) -> Result<Self, Invalid> {
         let exists = hour < 24 && minute < 60 && second < 60;
-        if exists { Ok(Self(text(format_args!("{hour:02}{minute:02}{second:02}")))) } else { no_such("time") }
+        if exists { Ok(Self(digits([hour, minute, second]))) } else { no_such("time") }
     }
 
     /// Hour, minute and second.
@@ -158,7 +158,10 @@ impl KstDateTime {
         if unix(date, time).is_none() {
             return no_such("date and time");
         }
-        Ok(Self(text(format_args!("{date}{time}"))))
+        let mut text = ArrayString::new();
+        text.push_str(date.as_str());
+        text.push_str(time.as_str());
+        Ok(Self(text))
     }
 
     /// The second in Korea that this millisecond belongs to.
@@ -183,13 +186,13 @@ impl KstDateTime {
     /// The day.
     #[must_use]
     pub fn date(&self) -> KstDate {
-        KstDate(text(format_args!("{}", &self.0[..8])))
+        KstDate(part(&self.0[..8]))
     }
 
     /// The time of day.
     #[must_use]
     pub fn time(&self) -> KstTime {
-        KstTime(text(format_args!("{}", &self.0[8..])))
+        KstTime(part(&self.0[8..]))
     }
 
     /// The `yyyyMMddHHmmss` text.
@@ -238,11 +241,19 @@ fn own_pairs<const N: usize>(digits: &str) -> [u32; N] {
     numbers
 }
 
-/// The text of what is known to fit.
-fn text<const N: usize>(of: fmt::Arguments<'_>) -> ArrayString<N> {
+/// Numbers below 100, of two digits each.
+fn digits<const N: usize, const LEN: usize>(pairs: [u32; N]) -> ArrayString<LEN> {
     let mut text = ArrayString::new();
-    let _ = text.write_fmt(of);
+    for number in pairs {
+        text.push(char::from(b'0' + (number / 10) as u8));
+        text.push(char::from(b'0' + (number % 10) as u8));
+    }
     text
+}
+
+/// A part of a text, which has room for it.
+fn part<const LEN: usize>(text: &str) -> ArrayString<LEN> {
+    ArrayString::from(text).unwrap_or_default()
 }
 
 macro_rules! date_text {

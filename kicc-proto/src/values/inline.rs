@@ -78,11 +78,17 @@ macro_rules! serde_as_text {
 
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                // Wiped, because some of these texts are secret and the rest lose nothing by it.
-                let text = zeroize::Zeroizing::new(
-                    <alloc::string::String as serde::Deserialize>::deserialize(deserializer)?,
-                );
-                $new(&text).map_err($crate::values::Invalid::in_serde)
+                struct Text;
+                impl serde::de::Visitor<'_> for Text {
+                    type Value = $name;
+                    fn expecting(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                        f.write_str("a text")
+                    }
+                    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<$name, E> {
+                        $new(text).map_err($crate::values::Invalid::in_serde)
+                    }
+                }
+                deserializer.deserialize_str(Text)
             }
         }
     };

@@ -11,6 +11,7 @@ mod error;
 mod ids;
 mod inline;
 mod instalment;
+mod mark;
 mod number;
 mod secret;
 mod text;
@@ -27,6 +28,7 @@ pub use ids::{
     BusinessNumber, ChannelId, Environment, OrderNumber, RefundId, ServiceId, TerminalId, VanTerminalId,
 };
 pub use instalment::Instalment;
+pub use mark::Mark;
 pub use number::TransactionNumber;
 pub use secret::Secret;
 pub use text::check_text;
@@ -36,4 +38,5 @@ pub use user_data::UserData;
 
 pub(crate) use charset::check_euc_kr;
 pub(crate) use inline::{ascii, check_ascii, serde_as_text, text_value};
-pub(crate) use wiped::{Bytes, json, off_the_stack, secret_text};
+pub(crate) use mark::{hex_digits, hexadecimal};
+pub(crate) use wiped::{Bytes, CIPHER, HASH, append_json, json, off_the_stack, wipe, wipe_text};

@@ -2,19 +2,20 @@ use alloc::{boxed::Box, string::String, vec::Vec};
 use core::fmt;
 
 use subtle::ConstantTimeEq as _;
-use zeroize::{Zeroize as _, Zeroizing};
+
+use super::wiped::wipe;
 
 /// Secret bytes, such as a key (R23): never printed, compared in constant time, wiped on drop, and behind one
 /// heap pointer, so that moving them leaves no copy behind.
-#[derive(Clone)]
-pub struct Secret(Zeroizing<Box<[u8]>>);
+#[derive(Clone, Default)]
+pub struct Secret(Box<[u8]>);
 
 impl Secret {
     /// A copy of these bytes. The caller's own copy is the caller's to wipe; `Secret::from` a `Vec` or
     /// `String` does.
     #[must_use]
     pub fn new(bytes: &[u8]) -> Self {
-        Self(Zeroizing::new(bytes.into()))
+        Self(bytes.into())
     }
 
     /// A text as its UTF-8 bytes, which is how KICC's sample uses a secret key (spec A.2).
@@ -33,7 +34,7 @@ impl Secret {
 impl From<Vec<u8>> for Secret {
     fn from(mut bytes: Vec<u8>) -> Self {
         let secret = Self::new(&bytes);
-        bytes.zeroize();
+        wipe(&mut bytes, 0);
         secret
     }
 }
@@ -43,6 +44,15 @@ impl From<String> for Secret {
         text.into_bytes().into()
     }
 }
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.fill(0);
+        zeroize::optimization_barrier(&*self.0);
+    }
+}
+
+impl zeroize::ZeroizeOnDrop for Secret {}
 
 impl PartialEq for Secret {
     fn eq(&self, other: &Self) -> bool {
@@ -75,8 +85,8 @@ mod tests {
 
     #[test]
     fn r23_secrets_are_wiped_on_drop() {
-        fn wiped<T: zeroize::ZeroizeOnDrop>(_: &T) {}
-        wiped(&Secret::from_utf8("hunter2").0);
+        fn wiped<T: zeroize::ZeroizeOnDrop>() {}
+        wiped::<Secret>();
     }
 
     proptest! {

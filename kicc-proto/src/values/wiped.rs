@@ -1,45 +1,84 @@
 //! Memory that held a secret, and is wiped (R23): also what a buffer leaves behind where it grows, and the stack below a
 //! cipher.
 
-use alloc::vec::Vec;
+use alloc::{string::String, vec::Vec};
 use core::{
     hint::black_box,
+    mem::take,
     ops::{Deref, DerefMut},
 };
 
 use serde::Serialize;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::optimization_barrier;
 
 /// Above every message that holds a secret: the longest is an approval with 128 bytes of token key and 512 of user data.
 const MESSAGE_MAX: usize = 2 * 1024;
 /// Measured: AES-256 takes more than four KiB of stack here, and less than eight.
-const STACK: usize = 8 * 1024;
+pub(crate) const CIPHER: usize = 8 * 1024;
+/// Measured: SHA-256 and its HMAC take less than half of it.
+pub(crate) const HASH: usize = 2 * 1024;
+
+/// Writes over all that a place holds or has held behind its first bytes, which stay: many bytes at once, where `Zeroize`
+/// takes them one by one.
+pub(crate) fn wipe(bytes: &mut Vec<u8>, first: usize) {
+    bytes.truncate(first);
+    bytes.resize(bytes.capacity(), 0);
+    optimization_barrier(bytes.as_slice());
+    bytes.truncate(first);
+}
+
+/// [`wipe`] for a text, whose place is given back.
+pub(crate) fn wipe_text(text: &mut String) {
+    let mut bytes = take(text).into_bytes();
+    wipe(&mut bytes, 0);
+    // Empty, so that there is nothing to check.
+    *text = String::from_utf8(bytes).unwrap_or_default();
+}
+
+/// Serialises behind what `out` holds: strings, numbers and named variants only, so that none of serde_json's errors can
+/// arise. Where `out` grows, or without std, copies are left behind.
+pub(crate) fn append_json(out: &mut Vec<u8>, message: &impl Serialize) {
+    #[cfg(feature = "std")]
+    let _ = message.serialize(&mut serde_json::Serializer::new(out));
+    #[cfg(not(feature = "std"))]
+    out.extend_from_slice(&serde_json::to_vec(message).unwrap_or_default());
+}
 
 /// A message as JSON, of exactly its size. It is written where none of ours need grow, since growth leaves copies behind;
 /// without std serde_json writes to a place of its own, and does.
-pub(crate) fn json(message: &impl Serialize) -> Zeroizing<Vec<u8>> {
-    // Strings and numbers only: none of serde_json's errors can arise.
-    #[cfg(feature = "std")]
-    let space = {
-        let mut space = Zeroizing::new(Vec::with_capacity(MESSAGE_MAX));
-        let _ = message.serialize(&mut serde_json::Serializer::new(&mut *space));
-        space
-    };
-    #[cfg(not(feature = "std"))]
-    let space = Zeroizing::new(serde_json::to_vec(message).unwrap_or_default());
-    Zeroizing::new(space.to_vec())
+pub(crate) fn json(message: &impl Serialize) -> Bytes {
+    let mut space = Bytes::with_room(MESSAGE_MAX);
+    append_json(&mut space, message);
+    Bytes(space.to_vec())
 }
 
 /// A buffer that is used again and again: wiped when it is cleared, too.
 #[derive(Default)]
-pub(crate) struct Bytes(Zeroizing<Vec<u8>>);
+pub(crate) struct Bytes(Vec<u8>);
 
 impl Bytes {
+    /// An empty one with room for so many bytes.
+    pub fn with_room(bytes: usize) -> Self {
+        Bytes(Vec::with_capacity(bytes))
+    }
+
     /// Empties it, with room for one message of ours.
     pub fn clear(&mut self) {
-        self.0.zeroize();
+        wipe(&mut self.0, 0);
         // Nothing is in it that a larger place could leave behind.
         self.0.reserve(MESSAGE_MAX);
+    }
+}
+
+impl From<Vec<u8>> for Bytes {
+    fn from(bytes: Vec<u8>) -> Self {
+        Bytes(bytes)
+    }
+}
+
+impl Drop for Bytes {
+    fn drop(&mut self) {
+        wipe(&mut self.0, 0);
     }
 }
 
@@ -56,12 +95,12 @@ impl DerefMut for Bytes {
     }
 }
 
-/// Does the work, and then writes over the stack that it used: ciphers and MACs are moved inside their crates, and each
-/// move leaves a copy of a key or of what was enciphered.
+/// Does the work, and then writes over the `STACK` bytes of stack that it used: ciphers and MACs are moved inside their
+/// crates, and each move leaves a copy of a key or of what was enciphered.
 #[inline(never)]
-pub(crate) fn off_the_stack<T>(work: impl FnOnce() -> T) -> T {
+pub(crate) fn off_the_stack<const STACK: usize, T>(work: impl FnOnce() -> T) -> T {
     let result = below(work);
-    write_over();
+    write_over::<STACK>();
     result
 }
 
@@ -71,60 +110,28 @@ fn below<T>(work: impl FnOnce() -> T) -> T {
 }
 
 #[inline(never)]
-fn write_over() {
+fn write_over<const STACK: usize>() {
     black_box(&mut [0u8; STACK]);
-}
-
-/// `serde` for a secret text that is recorded. Unescaping, serde_json leaves a copy behind; what we wrote has no escapes
-/// but those of quotes, and is unescaped here.
-pub(crate) mod secret_text {
-    use alloc::string::String;
-
-    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
-    use serde_json::value::RawValue;
-    use zeroize::Zeroizing;
-
-    use crate::values::Secret;
-
-    pub(crate) fn serialize<S: Serializer>(secret: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
-        // It was made of a text.
-        serializer.serialize_str(core::str::from_utf8(secret.expose()).unwrap_or_default())
-    }
-
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
-        let quoted = <&RawValue>::deserialize(deserializer)?.get();
-        let inner = quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-        let inner = inner.ok_or_else(|| D::Error::custom("not a text"))?;
-        if inner.split(r#"\""#).any(|part| part.contains('\\')) {
-            let text = serde_json::from_str::<String>(quoted);
-            return text.map(Secret::from).map_err(|_| D::Error::custom("not a text"));
-        }
-        let mut text = Zeroizing::new(String::with_capacity(inner.len()));
-        text.extend(inner.chars().filter(|character| *character != '\\'));
-        Ok(Secret::from_utf8(&text))
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::values::Secret;
 
-    #[derive(Serialize, serde::Deserialize)]
-    struct Recorded(#[serde(with = "secret_text")] Secret);
-
+    /// R23: the whole place, also beyond what it holds now.
     #[test]
-    fn a_secret_text_is_written_and_read_as_serde_json_does() {
-        for text in ["", "plain", r#"{"a":"b"}"#, "\\\"", "\"\\", "가\n\u{7f}\0", r#"\\"\"#] {
-            let json = serde_json::to_string(text).unwrap();
-            assert_eq!(serde_json::to_string(&Recorded(Secret::from_utf8(text))).unwrap(), json);
-            let read = serde_json::from_str::<Recorded>(&json).unwrap();
-            assert_eq!(read.0.expose(), text.as_bytes(), "{json}");
-        }
-        assert_eq!(serde_json::from_str::<Recorded>(r#""\u0041""#).unwrap().0.expose(), b"A");
-        for bad in ["1", "null", "[]", r#""\x""#, "\"\n\""] {
-            assert!(serde_json::from_str::<Recorded>(bad).is_err(), "{bad}");
-        }
+    fn r23_what_a_place_has_held_is_written_over() {
+        let mut text = String::from("hunter2, and more");
+        text.truncate(3);
+        let place = text.as_ptr();
+        wipe_text(&mut text);
+        assert!(text.is_empty() && text.as_ptr() == place);
+        let mut bytes = text.into_bytes();
+        bytes.resize(17, 1);
+        bytes.truncate(3);
+        wipe(&mut bytes, 2);
+        // What lies behind can only be seen by growing into it, which writes it anew.
+        assert_eq!(bytes, [1; 2]);
     }
 
     #[test]

@@ -1,15 +1,14 @@
 //! Request signatures (spec A.2), and the keyed mark of an authorisation (R3).
 
-use alloc::{boxed::Box, string::String};
-use core::{fmt, fmt::Write as _};
+use alloc::boxed::Box;
+use core::fmt;
 
 use arrayvec::ArrayString;
 use base64ct::{Base64, Encoding as _};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use super::hex_digits;
-use crate::values::{AuthorizationId, ChannelId, Secret, off_the_stack};
+use crate::values::{AuthorizationId, ChannelId, HASH, Mark, Secret, hex_digits, off_the_stack};
 
 /// Whoever holds the secret key: [`HmacSha256`], or an HSM behind one method.
 pub trait Sign {
@@ -34,13 +33,13 @@ impl HmacSha256 {
     #[must_use]
     pub fn new(key: &Secret) -> Self {
         let keyed = || Hmac::new_from_slice(key.expose()).expect("an HMAC takes keys of every length");
-        Self(off_the_stack(|| Box::new(keyed())))
+        Self(off_the_stack::<HASH, _>(|| Box::new(keyed())))
     }
 }
 
 impl Sign for HmacSha256 {
     fn sign(&self, parts: &[&[u8]]) -> Result<[u8; 32], SignError> {
-        Ok(off_the_stack(|| {
+        Ok(off_the_stack::<HASH, _>(|| {
             let mut mac = self.0.as_ref().clone();
             for part in parts {
                 mac.update(part);
@@ -100,21 +99,12 @@ impl Nonce {
     }
 }
 
-/// What stands for an authorisation in the journal, so that it is spent once (R3): 32 hexadecimal digits,
-/// from which without the key nobody can tell the id.
+/// What stands for an authorisation in the journal, so that it is spent once (R3): a mark from which without the key nobody can tell the id.
 ///
 /// # Errors
 /// The signer's.
-pub fn authorisation_mark(
-    signer: &(impl Sign + ?Sized),
-    id: &AuthorizationId,
-) -> Result<Box<str>, SignError> {
-    let mac = signer.sign(&[b"kicc authorisation mark\0", id.expose().as_bytes()])?;
-    let mut text = String::with_capacity(32);
-    for byte in &mac[..16] {
-        let _ = write!(text, "{byte:02x}");
-    }
-    Ok(text.into())
+pub fn authorisation_mark(signer: &(impl Sign + ?Sized), id: &AuthorizationId) -> Result<Mark, SignError> {
+    signer.sign(&[b"kicc authorisation mark\0", id.expose().as_bytes()]).map(|mac| Mark::of(&mac))
 }
 
 #[cfg(test)]
@@ -155,7 +145,7 @@ mod tests {
                 .unwrap()
         };
         // Worked out apart with Python's hmac.
-        assert_eq!(&*mark("secret-0-", "AUTH_ABC123"), "668635b5ba62026358f1d17bf0dab542");
+        assert_eq!(mark("secret-0-", "AUTH_ABC123").as_str(), "668635b5ba62026358f1d17bf0dab542");
         assert_ne!(mark("secret-1-", "AUTH_ABC123"), mark("secret-0-", "AUTH_ABC123"));
         assert_ne!(mark("secret-0-", "AUTH_ABC124"), mark("secret-0-", "AUTH_ABC123"));
     }

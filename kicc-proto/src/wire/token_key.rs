@@ -17,8 +17,7 @@ use aes::{
 use base64ct::{Base64, Encoding as _};
 use zeroize::Zeroizing;
 
-use super::hex_digits;
-use crate::values::{AuthorizationId, Invalid, Problem, Secret, TokenKey, off_the_stack};
+use crate::values::{AuthorizationId, CIPHER, Invalid, Problem, Secret, TokenKey, hex_digits, off_the_stack};
 
 /// A cipher for the token key. It is asked once per payment: the record keeps what it said, and a net-cancel
 /// repeats that (R10).
@@ -71,7 +70,7 @@ impl Aes256Cbc {
 impl EncryptTokenKey for Aes256Cbc {
     fn encrypt(&self, id: &AuthorizationId) -> Result<TokenKey, TokenKeyError> {
         let (key, iv, id) = (self.key.expose(), self.iv.expose(), id.expose().as_bytes());
-        let ciphertext = off_the_stack(|| cbc::<Pkcs7>(key, iv, id))?;
+        let ciphertext = off_the_stack::<CIPHER, _>(|| cbc::<Pkcs7>(key, iv, id))?;
         let text = Zeroizing::new(match self.output {
             Output::Hex => hexadecimal(&ciphertext),
             Output::Base64 => Base64::encode_string(&ciphertext),

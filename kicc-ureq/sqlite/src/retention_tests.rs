@@ -6,6 +6,7 @@ use kicc_proto::{
         sql::{self, Value},
     },
     time::UnixMillis,
+    values::Mark,
 };
 use rusqlite::{Connection, StatementStatus};
 use tempfile::TempDir;
@@ -27,7 +28,7 @@ fn journal(closed: u32) -> (TempDir, Parts) {
             .map(|(name, standing, told)| (format!("{name}{n}"), standing, told))
     });
     for (number, standing, told) in numbers.chain(others) {
-        let mark = Some(format!("mark of {number}").into());
+        let mark = Mark::new(&format!("mark-of-{number}")).ok();
         let row = Row { standing, told, authorisation_mark: mark, ..row(&number) };
         group.run(|work| work.write(&row, kicc_proto::journal::Expect::Absent)).unwrap();
     }
@@ -49,14 +50,14 @@ fn steps(connection: &Connection, statement: &str, values: Vec<Value<'_>>) -> (u
 /// Every statement of the open path, on a row that is there.
 fn open_path(journal: &Parts) -> Vec<(&'static str, (usize, i32))> {
     let connection = &journal.writer.connection;
-    let (open, new) = (row("N5"), Row { authorisation_mark: Some("new".into()), ..row("NEW") });
+    let (open, new) = (row("N5"), Row { authorisation_mark: Mark::new("new").ok(), ..row("NEW") });
     let key = || Vec::from(sql::key_values(&open.key));
     let with = |before: Vec<Value<'static>>, after: &[i64]| {
         let after = after.iter().map(|number| Value::Number(*number));
         before.into_iter().chain(sql::key_values(&open.key).map(owned)).chain(after).collect::<Vec<_>>()
     };
     let mut slot = key();
-    slot[3] = "a:mark of N5".into();
+    slot[3] = "a:mark-of-N5".into();
     let closed = Row { revision: 2, standing: Standing::Closed, ..open.clone() };
     let mut found = Vec::new();
     for (statement, values) in [

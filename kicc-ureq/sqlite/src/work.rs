@@ -193,7 +193,8 @@ impl Work<'_> {
                 Kind::Refund => Written::AlreadyRefunding(Box::new(other)),
             });
         }
-        let number = sql::slot_hash(row).map(|hash| self.used(&hash)).transpose()?.flatten().flatten();
+        let number =
+            sql::slot_hash(row).map(|hash| self.used(hash.as_str())).transpose()?.flatten().flatten();
         match (row.kind, number.as_deref().map(TransactionNumber::new_long)) {
             (Kind::Refund, Some(_)) => Ok(Written::UsedBefore),
             (Kind::Approval, Some(Ok(number))) => {
@@ -208,7 +209,7 @@ impl Work<'_> {
         if let Some(row) = self.find(sql::FIND, sql::key_values(key).into())? {
             return Ok(Some(Written::Conflict(Box::new(row))));
         }
-        Ok(self.used(&key.short_hash())?.map(|_| Written::UsedBefore))
+        Ok(self.used(key.short_hash().as_str())?.map(|_| Written::UsedBefore))
     }
 
     /// Whether a hash was kept by pruning, and the number beside it.

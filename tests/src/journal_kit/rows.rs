@@ -7,7 +7,7 @@ use kicc_proto::{
         Claim, Claimed, Expect, Force, Journal, Key, Kind, Product, RecordText, Row, Standing, Written,
     },
     time::UnixMillis,
-    values::{Environment, TerminalId, TransactionNumber},
+    values::{Environment, Mark, TerminalId, TransactionNumber},
 };
 
 use super::Store;
@@ -43,7 +43,7 @@ pub(super) fn approval(number: &str) -> Row {
 }
 
 pub(super) fn marked(number: &str, mark: &str) -> Row {
-    Row { authorisation_mark: Some(mark.into()), ..approval(number) }
+    Row { authorisation_mark: Mark::new(mark).ok(), ..approval(number) }
 }
 
 pub(super) fn refund(number: &str, original: &str) -> Row {

@@ -198,7 +198,7 @@ impl Work<'_> {
             });
         }
         let number = match sql::slot_hash(row) {
-            Some(hash) => self.used(&hash).await?.flatten(),
+            Some(hash) => self.used(hash.as_str()).await?.flatten(),
             None => None,
         };
         match (row.kind, number.as_deref().map(TransactionNumber::new_long)) {
@@ -215,7 +215,7 @@ impl Work<'_> {
         if let Some(row) = self.find(sql::FIND, sql::key_values(key).into()).await? {
             return Ok(Some(Written::Conflict(Box::new(row))));
         }
-        Ok(self.used(&key.short_hash()).await?.map(|_| Written::UsedBefore))
+        Ok(self.used(key.short_hash().as_str()).await?.map(|_| Written::UsedBefore))
     }
 
     /// Whether a hash was kept by pruning, and the number beside it.

@@ -116,7 +116,7 @@ fn r2_what_may_be_recorded_is_not_told_as_never_sent() {
         scene.faults.extend([Some(fault); 60]);
         let (begun, step) = (scene.now.mono, scene.begin());
         let Ended::NotKnown { record, token } = ended(scene.unanswered(step)) else { panic!("{fault:?}") };
-        assert_eq!((record.key, token), (key_of(NUMBER), 1));
+        assert_eq!((record.origin.key, token), (key_of(NUMBER), 1));
         let longest = scene.policy().exchange().0;
         assert!(scene.now.mono.0 - begun.0 <= longest, "the caller waits no longer than for an answer");
         assert!(scene.sent.is_empty());
@@ -380,7 +380,7 @@ fn r22_every_write_is_untold_and_counts() {
     let done = done(scene.play(step, &[code(ALREADY)]));
     let row = &scene.rows[&key_of(NUMBER)];
     assert_eq!((done.revision(), row.told), (Some(row.revision), false));
-    let history: Vec<_> = scene.record().history.into_iter().map(|entry| entry.what).collect();
+    let history: Vec<_> = scene.record().history.iter().map(|entry| entry.what.clone()).collect();
     assert!(matches!(
         &history[..],
         [

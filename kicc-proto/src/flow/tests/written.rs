@@ -124,7 +124,7 @@ fn r16_a_refund_needs_a_persons_word_that_it_is_charged() {
     {
         let resolution = word.map(|charged| Resolution { charged, note: "".into() });
         let (why, from) = (OperatorReason::Unanswered, Stage::Voiding);
-        record.parked = Some(Parked { why, charged, from, resolution });
+        record.parked = Some(Box::new(Parked { why, charged, from, resolution }));
         let opening = Opening { merchant: &scene.merchant, driver: &scene.driver, attempt: [9; 16] };
         match refund(&record, 0, &opening, scene.now) {
             Ok(_) => assert!(allowed, "{charged} {word:?}"),
@@ -144,7 +144,7 @@ fn r16_a_refund_does_not_take_the_number_of_an_earlier_cancel() {
     drop(scene.play(step, &[approved(), In::Held]));
     let mut original = scene.record();
     let tried = original.next_cancel();
-    original.cancel = Some(tried.clone());
+    original.cancel = Some(Box::new(tried.clone()));
     let step = scene.refund(&original);
     drop(scene.play(step, &[]));
     let refund = scene.rows.values().find(|row| row.kind == Kind::Refund).unwrap();
@@ -164,8 +164,11 @@ fn r16_a_refund_takes_over_what_a_cancel_needs() {
     drop(scene.play(step, &[]));
     let row = scene.rows.values().find(|row| row.kind == Kind::Refund).unwrap();
     let record = Record::of_row(row).unwrap();
-    assert_eq!((&record.original, &record.approval), (&Some(original.key.number), &original.approval));
-    assert_eq!((&record.why, record.payload), (&Some(Why::Refund), original.payload));
+    assert_eq!(
+        (&record.original, &record.approval),
+        (&Some(original.key.number.clone()), &original.approval)
+    );
+    assert_eq!((&record.why, &record.payload), (&Some(Why::Refund), &original.payload));
     assert_eq!(record.send_by, record.made_at + scene.policy().send_by);
 }
 

@@ -12,6 +12,7 @@ use kicc_proto::{
         transfer::{Purpose, TABLES},
     },
     time::UnixMillis,
+    values::Mark,
 };
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -61,7 +62,7 @@ impl Scene {
             ("UNTOLD", Standing::Closed, false),
             ("PRUNED", Standing::Closed, true),
         ] {
-            let mark = Some(number.into());
+            let mark = Mark::new(number).ok();
             insert(&mut parts, &Row { standing, told, authorisation_mark: mark, ..row(number) }).unwrap();
         }
         assert_eq!(parts.writer.alone(|work| work.prune(UnixMillis(9), 9)), Ok(1));
@@ -93,7 +94,7 @@ fn r3_a_moved_journal_goes_on_at_its_new_place_and_nowhere_else() {
     assert!(!new.reader.list(Listing::Open, None, 1).unwrap()[0].suspect);
     // R22: the pruned one refuses its number and its authorisation still.
     assert_eq!(insert(&mut new, &row("PRUNED")), Ok(Written::UsedBefore));
-    let other = Row { authorisation_mark: Some("PRUNED".into()), ..row("OTHER") };
+    let other = Row { authorisation_mark: Mark::new("PRUNED").ok(), ..row("OTHER") };
     assert!(matches!(insert(&mut new, &other), Ok(Written::AuthorisationInUse(_))));
     assert_eq!(insert(&mut new, &row("NEW")), Ok(Written::Stored));
 }
