@@ -10,6 +10,7 @@ use kicc_hyper::journal::PostgresJournal;
 use kicc_proto::{
     journal::{AsyncJournal, Expect, Listing, RecordText, Row, Standing, Written, sql},
     time::UnixMillis,
+    values::Mark,
 };
 use kicc_testkit::cluster::Cluster;
 use libtest_mimic::Trial;
@@ -45,19 +46,15 @@ fn open(number: &str) -> Row {
 
 /// Approved, told sales that spent an authorisation each; in one transaction that writes no log, and the indexes after it.
 fn fill(cluster: &Cluster, database: &str, count: u32) {
-    let indexes = sql::SCHEMA.iter().filter(|statement| statement.contains(" INDEX "));
-    let indexes: Vec<String> = indexes.map(|statement| format!("{statement};")).collect();
-    let names = indexes
-        .iter()
-        .filter_map(|statement| statement.split_whitespace().find(|word| word.starts_with("kicc_")));
-    let dropped: Vec<String> = names.map(|name| format!("DROP INDEX {name};")).collect();
+    let indexes: String = sql::INDEXES.iter().map(|(_, statement)| format!("{statement};")).collect();
+    let dropped: String = sql::INDEXES.iter().map(|(name, _)| format!("DROP INDEX {name};")).collect();
     let filled = format!(
         "BEGIN; TRUNCATE kicc_attempts; {} INSERT INTO kicc_attempts SELECT 'test', 'simple', 'T1', \
          'C' || lpad(n::TEXT, 10, '0'), 'approval', NULL, lpad(n::TEXT, 32, '0'), 'a:' || lpad(n::TEXT, 32, '0'), 1, \
          'closed', 1, 5, 1, '', 0, {now} - {count} + n, {now}, n, repeat('r', 200) \
          FROM generate_series(1, {count}) AS n; {} COMMIT",
-        dropped.concat(),
-        indexes.concat(),
+        dropped,
+        indexes,
         now = NOW.0,
     );
     cluster.sql(database, &filled);

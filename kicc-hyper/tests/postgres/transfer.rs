@@ -13,7 +13,7 @@ use kicc_proto::{
         transfer::TABLES,
     },
     time::UnixMillis,
-    values::TransactionNumber,
+    values::{Mark, TransactionNumber},
 };
 use kicc_testkit::cluster::Cluster;
 use libtest_mimic::Trial;
@@ -154,7 +154,7 @@ async fn fill(journal: &impl AsyncJournal, prune: impl AsyncFn() -> u32, restore
         assert_eq!(journal.write(&row, Expect::Absent).await, Ok(Written::Stored), "{row:?}");
     };
     let approval =
-        |number: &str| Row { authorisation_mark: Some(format!("mark of {number}").into()), ..row(number) };
+        |number: &str| Row { authorisation_mark: Mark::new(&format!("of-{number}")).ok(), ..row(number) };
     let closed = |row: Row| Row { standing: Standing::Closed, told: true, ..row };
     let refund = |number: &str, of: &str| Row {
         kind: Kind::Refund,
@@ -209,7 +209,7 @@ async fn there_and_back(shared: &Shared) {
     // R22: the pruned one refuses its number and its authorisation still. What is refused takes no sequence.
     let mut pruned = row("PRUNED");
     assert_eq!(journal.write(&pruned, Expect::Absent).await, Ok(Written::UsedBefore));
-    pruned = Row { authorisation_mark: Some("mark of PRUNED".into()), ..row("B-OTHER") };
+    pruned = Row { authorisation_mark: Mark::new("of-PRUNED").ok(), ..row("B-OTHER") };
     let refused = journal.write(&pruned, Expect::Absent).await;
     assert!(matches!(refused, Ok(Written::AuthorisationInUse(_))), "{refused:?}");
     journal.close().await;

@@ -1,14 +1,13 @@
 //! What is posted, with the wire's own names (spec B.4 to B.6). All of it is ASCII, so that EUC-KR is the same.
 
-use alloc::{string::String, vec::Vec};
+use alloc::string::String;
 
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
-use zeroize::Zeroizing;
 
 use super::{order::Merchant, settings::StatusQuery};
 use crate::{
     journal::Key,
-    values::{CertControlNumber, KstDate, TransactionNumber, json},
+    values::{Bytes, CertControlNumber, KstDate, TransactionNumber, json},
 };
 
 pub(super) const APPROVAL: &str = "/appcardpay/v1/approval.do";
@@ -66,7 +65,7 @@ pub(super) fn approval(
     number: &TransactionNumber,
     cert_control_number: &CertControlNumber,
     date: &KstDate,
-) -> Zeroizing<Vec<u8>> {
+) -> Bytes {
     let request = ApprovalRequest {
         terminal: merchant.van_terminal_id.as_str(),
         number: number.as_str(),

@@ -1,8 +1,6 @@
 //! A record on its way through the table, with the clocks of the process that drives it.
 
-use alloc::{boxed::Box, sync::Arc, vec::Vec};
-
-use zeroize::Zeroizing;
+use alloc::{boxed::Box, sync::Arc};
 
 use super::{
     Driver, Step,
@@ -17,7 +15,7 @@ use crate::{
     journal::record::{Cancel, Happening, Parked, Pending, Record, Why},
     product::{Reading, Rules, Times},
     time::{Deadline, Millis, Mono, Now, UnixMillis},
-    values::KstDateTime,
+    values::{Bytes, KstDateTime},
     wire::{MaybeSent, NotSent},
 };
 
@@ -30,7 +28,7 @@ pub(super) struct Life {
     pub token: u64,
     pub lease_until: UnixMillis,
     /// The approval's body, until it was encoded.
-    pub body: Option<Zeroizing<Vec<u8>>>,
+    pub body: Option<Bytes>,
     /// A success of the approval that no stored record tells of yet (R9).
     pub unrecorded_success: bool,
     pub quiet_end: Mono,
@@ -43,7 +41,7 @@ pub(super) struct Life {
 }
 
 impl Life {
-    pub fn new(record: Record, body: Option<Zeroizing<Vec<u8>>>, driver: &Driver, now: Now) -> Box<Self> {
+    pub fn new(record: Record, body: Option<Bytes>, driver: &Driver, now: Now) -> Box<Self> {
         let policy = Arc::clone(&driver.policy);
         let horizon = counted_from(record.rescue.since, policy.horizon, now);
         let rules = record.key.product.rules();

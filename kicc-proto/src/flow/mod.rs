@@ -88,9 +88,7 @@ mod wait;
 #[cfg(test)]
 mod tests;
 
-use alloc::{boxed::Box, sync::Arc, vec::Vec};
-
-use zeroize::Zeroizing;
+use alloc::{boxed::Box, sync::Arc};
 
 pub use self::{
     outcome::{Charged, OperatorReason, Outcome, RefundOutcome, Verdict},
@@ -110,7 +108,7 @@ use crate::{
     },
     product::{Merchant, Payload},
     time::{Now, UnixMillis},
-    values::{Amount, Invalid, KstDateTime, Mark, Problem, Secret},
+    values::{Amount, Bytes, Invalid, KstDateTime, Mark, Problem, Secret},
 };
 use life::Life;
 
@@ -236,7 +234,7 @@ pub(crate) struct Attempt {
     pub fingerprint: Mark,
     pub authorisation_mark: Option<Mark>,
     /// The approval's body: only the process that made it has it (R4).
-    pub body: Zeroizing<Vec<u8>>,
+    pub body: Bytes,
     /// The net-cancel's body, where the product has one (R10).
     pub net_cancel: Secret,
 }

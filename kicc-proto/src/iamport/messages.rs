@@ -1,12 +1,11 @@
 //! What moves money, with the wire's own names (spec §4.1 to §4.3).
 
-use alloc::{string::String, vec::Vec};
+use alloc::string::String;
 
 use serde::Serialize;
-use zeroize::Zeroizing;
 
 use super::{ChannelKind, ImpUid, order::Charge, settings::Settings};
-use crate::values::{TransactionNumber, Won};
+use crate::values::{Bytes, TransactionNumber, Won};
 
 pub(super) const AGAIN: &str = "/subscribe/payments/again";
 pub(super) const CANCEL: &str = "/payments/cancel";
@@ -62,7 +61,7 @@ pub(super) struct Cancelled<'a> {
     pub reason: &'a str,
 }
 
-pub(super) fn again(charge: &Charge) -> Zeroizing<Vec<u8>> {
+pub(super) fn again(charge: &Charge) -> Bytes {
     let request = AgainRequest {
         customer_uid: charge.customer_uid.expose(),
         merchant_uid: charge.number.as_str(),
@@ -78,7 +77,7 @@ pub(super) fn again(charge: &Charge) -> Zeroizing<Vec<u8>> {
         custom_data: charge.custom_data.as_deref(),
         notice_url: charge.notice_url.as_ref().map(|url| url.as_str()),
     };
-    Zeroizing::new(json(&request).into_bytes())
+    json(&request).into_bytes().into()
 }
 
 pub(super) fn cancel(what: &Cancelled<'_>) -> String {

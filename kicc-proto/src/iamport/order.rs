@@ -4,7 +4,6 @@ use alloc::boxed::Box;
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 use super::{
     ChannelKind, CustomerUid, Expected, ImpUid, Payment, StoreCode, Tier, Verdict, messages, payment::Status,
@@ -15,7 +14,7 @@ use crate::{
     journal::short_hash,
     product::{self, Payload, Product},
     time::Now,
-    values::{Amount, Environment, Invalid, Mark, Problem, ReturnUrl, Secret, TransactionNumber, Won},
+    values::{Amount, Bytes, Environment, Invalid, Mark, Problem, ReturnUrl, Secret, TransactionNumber, Won},
 };
 
 /// Who sells.
@@ -318,7 +317,7 @@ impl product::Order for WindowPayment {
             source: Source::Window { imp_uid: self.imp_uid.clone() },
             fingerprint: short_hash(&["iamport window", &total, self.imp_uid.as_str()]),
             mark: Some(short_hash(&["iamport payment", place[0], place[1], self.imp_uid.as_str()])),
-            body: Zeroizing::default(),
+            body: Bytes::default(),
         };
         open(parts, opening, now)
     }
@@ -331,7 +330,7 @@ struct Parts<'a> {
     source: Source,
     fingerprint: Mark,
     mark: Option<Mark>,
-    body: Zeroizing<alloc::vec::Vec<u8>>,
+    body: Bytes,
 }
 
 fn open(parts: Parts<'_>, opening: &Opening<'_>, now: Now) -> Result<Persist, Invalid> {

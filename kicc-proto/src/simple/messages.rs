@@ -1,14 +1,15 @@
 //! What is posted, with the wire's own names (spec A.5 to A.7).
 
-use alloc::{string::String, vec::Vec};
+use alloc::string::String;
 
 use serde::Serialize;
-use zeroize::Zeroizing;
 
 use super::order::{Merchant, Order, Recorded};
 use crate::{
     flow::approval::Approval,
-    values::{Amount, KstDateTime, TerminalId, TransactionNumber, json},
+    values::{
+        Amount, Bytes, KstDate, KstDateTime, Secret, TerminalId, TransactionNumber, UserData, append_json,
+    },
 };
 
 pub(super) const APPROVAL: &str = "/smpy/kiccpay/reqAprv";
@@ -78,12 +79,17 @@ struct CancelRequest<'a> {
     approval_number: &'a str,
 }
 
-/// The approval's body, and the net-cancel's with exactly the same data (R10).
+/// What an approval's body comes to but for its token key and user data, in bytes: more than all names, marks and other
+/// values together.
+pub(super) const ROOM: usize = 400;
+
+/// The approval's body, and the net-cancel's with exactly the same data (R10). Both are written in one place with room for
+/// the longer, since growth leaves copies behind (R23).
 pub(super) fn approval_and_net_cancel(
     merchant: &Merchant,
     order: &Order,
     at: &KstDateTime,
-) -> (Zeroizing<Vec<u8>>, Zeroizing<Vec<u8>>) {
+) -> (Bytes, Secret) {
     let (date, time) = (at.date(), at.time());
     let mut request = ApprovalRequest {
         tid: merchant.terminal_id.as_str(),
@@ -95,15 +101,22 @@ pub(super) fn approval_and_net_cancel(
         total: order.amount.total().0,
         vat: order.amount.vat().0,
         service_charge: order.amount.service_charge().0,
-        tax_free: Some(order.amount.tax_free().0),
+        tax_free: None,
         date: date.as_str(),
         time: time.as_str(),
-        user_data: order.user_data.as_ref().map(crate::values::UserData::as_str),
+        user_data: None,
     };
-    let approval = json(&request);
-    request.tax_free = None;
-    request.user_data = None;
-    (approval, json(&request))
+    let user_data = order.user_data.as_ref().map(UserData::as_str);
+    let secrets = request.token_key.len() + user_data.map_or(0, str::len);
+    let mut body = Bytes::with_room(ROOM + secrets);
+    append_json(&mut body, &request);
+    let net_cancel = Secret::new(&body);
+    // What takes its place is longer.
+    body.truncate(0);
+    request.tax_free = Some(order.amount.tax_free().0);
+    request.user_data = user_data;
+    append_json(&mut body, &request);
+    (body, net_cancel)
 }
 
 /// What names the approval that is cancelled.
@@ -122,7 +135,7 @@ pub(super) struct Cancelled<'a> {
 pub(super) fn cancel(what: &Cancelled<'_>, number: &TransactionNumber, at: &KstDateTime) -> Option<String> {
     let approval_number = what.approval.approval_number().filter(|text| fits(text, 10))?;
     let approval_date = what.approval.approval_date()?;
-    crate::values::KstDate::new(approval_date).ok()?;
+    KstDate::new(approval_date).ok()?;
     let (wcc, original) = match what.approval.van_number().filter(|text| fits(text, 20)) {
         Some(van_number) => ("T", van_number),
         None if what.original.is_long() => return None,

@@ -9,7 +9,7 @@ use crate::{
     product::{self, Payload, Product},
     time::Now,
     values::{
-        Amount, AuthorizationId, BusinessNumber, Environment, Instalment, Invalid, KstDateTime, Mark, Secret,
+        Amount, AuthorizationId, BusinessNumber, Environment, Instalment, Invalid, KstDateTime, Mark,
         ServiceId, TerminalId, TokenKey, TransactionNumber, UserData,
     },
     wire::{
@@ -153,7 +153,7 @@ impl product::Order for Order {
             fingerprint: self.fingerprint(),
             authorisation_mark: self.mark,
             body,
-            net_cancel: Secret::new(&net_cancel),
+            net_cancel,
         };
         Ok(flow::open(attempt, opening, now))
     }

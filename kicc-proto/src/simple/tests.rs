@@ -67,12 +67,12 @@ fn the_approval_and_its_net_cancel_are_the_documentations() {
     let dates = r#""tranDt":"20231225","tranTm":"120000""#;
     let expected = format!(r#"{head},"taxFreeAmt":0,{dates},"userData":"User_001"}}"#);
     assert_eq!(core::str::from_utf8(&approval).unwrap(), expected);
-    assert_eq!(core::str::from_utf8(&net_cancel).unwrap(), format!("{head},{dates}}}"));
+    assert_eq!(core::str::from_utf8(net_cancel.expose()).unwrap(), format!("{head},{dates}}}"));
     let in_three = order(NUMBER).instalment(Instalment::of_months(3).unwrap());
     let (approval, net_cancel) =
         messages::approval_and_net_cancel(&merchant(), &in_three, &at("20231225120000"));
     assert!(core::str::from_utf8(&approval).unwrap().contains(r#""alotMonth":"03""#));
-    assert!(core::str::from_utf8(&net_cancel).unwrap().contains(r#""alotMonth":"03""#));
+    assert!(core::str::from_utf8(net_cancel.expose()).unwrap().contains(r#""alotMonth":"03""#));
 }
 
 fn recorded() -> Recorded {
@@ -163,11 +163,29 @@ fn every_part_of_the_amount_is_stated() {
         approval: &approval,
     };
     let cancel = messages::cancel(&what, &number, &when).unwrap();
-    let [sale, net_cancel] = [&sale, &net_cancel].map(|body| core::str::from_utf8(body).unwrap());
+    let [sale, net_cancel] = [&sale[..], net_cancel.expose()].map(|body| core::str::from_utf8(body).unwrap());
     for body in [sale, net_cancel, &cancel] {
         assert!(body.contains(r#""trxAmt":10000,"vatAmt":900,"svcAmt":300"#), "{body}");
     }
     assert!(sale.contains(r#""taxFreeAmt":70"#), "{sale}");
+}
+
+/// R23: the longest body has room from the start, so that its growth leaves no copy of the token key behind.
+#[test]
+fn r23_a_body_never_grows() {
+    let won = Won(333_333_333_333);
+    let parts = Parts { vat: won, service_charge: won, tax_free: won };
+    let number = TransactionNumber::new_long(&"x".repeat(40)).unwrap();
+    let token_key = TokenKey::new(&"x".repeat(128)).unwrap();
+    let user_data = UserData::new(&"x".repeat(512)).unwrap();
+    let order = Order::new(number, Amount::new(Amount::MAX, parts).unwrap(), token_key).user_data(user_data);
+    let merchant = Merchant {
+        terminal_id: TerminalId::new("T123456789").unwrap(),
+        service_id: ServiceId::new("SVC_SIMPLE").unwrap(),
+        ..merchant()
+    };
+    let (body, _) = messages::approval_and_net_cancel(&merchant, &order, &at("20231225120000"));
+    assert!(body.len() > 128 + 512 && body.capacity() == messages::ROOM + 128 + 512, "{}", body.len());
 }
 
 /// What the gateway gave goes back whole, or not at all.

@@ -23,7 +23,7 @@ impl Mark {
     /// Of the first 16 bytes.
     pub(crate) fn of(bytes: &[u8]) -> Self {
         let mut text = ArrayString::new();
-        bytes.iter().take(16).flat_map(|byte| digits(*byte)).for_each(|digit| text.push(digit.into()));
+        bytes.iter().take(16).flat_map(|byte| hex_digits(*byte)).for_each(|digit| text.push(digit.into()));
         Self(text)
     }
 }
@@ -31,12 +31,12 @@ text_value!(Mark, Mark::new);
 
 /// The eight digits of a check sum.
 pub(crate) fn hexadecimal(sum: u32) -> [u8; 8] {
-    let [a, b, c, d] = sum.to_be_bytes().map(digits);
+    let [a, b, c, d] = sum.to_be_bytes().map(hex_digits);
     [a[0], a[1], b[0], b[1], c[0], c[1], d[0], d[1]]
 }
 
 /// A byte's two hexadecimal digits, in lower case.
-fn digits(byte: u8) -> [u8; 2] {
+pub(crate) fn hex_digits(byte: u8) -> [u8; 2] {
     [byte >> 4, byte & 15].map(|digit| b"0123456789abcdef"[usize::from(digit)])
 }
 

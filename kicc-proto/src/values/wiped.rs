@@ -9,7 +9,7 @@ use core::{
 };
 
 use serde::Serialize;
-use zeroize::{Zeroizing, optimization_barrier};
+use zeroize::optimization_barrier;
 
 /// Above every message that holds a secret: the longest is an approval with 128 bytes of token key and 512 of user data.
 const MESSAGE_MAX: usize = 2 * 1024;
@@ -46,11 +46,10 @@ pub(crate) fn append_json(out: &mut Vec<u8>, message: &impl Serialize) {
 
 /// A message as JSON, of exactly its size. It is written where none of ours need grow, since growth leaves copies behind;
 /// without std serde_json writes to a place of its own, and does.
-pub(crate) fn json(message: &impl Serialize) -> Zeroizing<Vec<u8>> {
-    let mut space = Bytes::default();
-    space.clear();
+pub(crate) fn json(message: &impl Serialize) -> Bytes {
+    let mut space = Bytes::with_room(MESSAGE_MAX);
     append_json(&mut space, message);
-    Zeroizing::new(space.to_vec())
+    Bytes(space.to_vec())
 }
 
 /// A buffer that is used again and again: wiped when it is cleared, too.
@@ -58,11 +57,22 @@ pub(crate) fn json(message: &impl Serialize) -> Zeroizing<Vec<u8>> {
 pub(crate) struct Bytes(Vec<u8>);
 
 impl Bytes {
+    /// An empty one with room for so many bytes.
+    pub fn with_room(bytes: usize) -> Self {
+        Bytes(Vec::with_capacity(bytes))
+    }
+
     /// Empties it, with room for one message of ours.
     pub fn clear(&mut self) {
         wipe(&mut self.0, 0);
         // Nothing is in it that a larger place could leave behind.
         self.0.reserve(MESSAGE_MAX);
+    }
+}
+
+impl From<Vec<u8>> for Bytes {
+    fn from(bytes: Vec<u8>) -> Self {
+        Bytes(bytes)
     }
 }
 

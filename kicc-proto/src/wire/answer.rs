@@ -4,13 +4,16 @@ use alloc::{borrow::Cow, string::String};
 use core::ops::Deref;
 
 use encoding_rs::Encoding;
-use zeroize::Zeroize as _;
 
 use super::{
     Reply,
     json::{self, Field},
 };
-use crate::{codes::ResultCode, flow::said::Unclear, values::Charset};
+use crate::{
+    codes::ResultCode,
+    flow::said::Unclear,
+    values::{Charset, wipe_text},
+};
 
 /// The body as text, by the charset that it declares, else by `default`. Broken bytes become U+FFFD: in a text
 /// that is a blemish, in a deciding field it matches nothing (R7).
@@ -39,7 +42,7 @@ impl Deref for BodyText<'_> {
 impl Drop for BodyText<'_> {
     fn drop(&mut self) {
         if let Cow::Owned(text) = &mut self.0 {
-            text.zeroize();
+            wipe_text(text);
         }
     }
 }

@@ -181,12 +181,6 @@ pub enum MaybeSent {
     Other,
 }
 
-/// A byte's two hexadecimal digits, in lower case.
-pub(crate) fn hex_digits(byte: u8) -> [u8; 2] {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    [byte >> 4, byte & 15].map(|digit| DIGITS[usize::from(digit)])
-}
-
 /// The caller's memory for one request; make one and use it again and again.
 #[derive(Default)]
 pub struct RequestBuffer {

@@ -8,8 +8,7 @@ use base64ct::{Base64, Encoding as _};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use super::hex_digits;
-use crate::values::{AuthorizationId, ChannelId, HASH, Mark, Secret, off_the_stack};
+use crate::values::{AuthorizationId, ChannelId, HASH, Mark, Secret, hex_digits, off_the_stack};
 
 /// Whoever holds the secret key: [`HmacSha256`], or an HSM behind one method.
 pub trait Sign {

@@ -17,8 +17,7 @@ use aes::{
 use base64ct::{Base64, Encoding as _};
 use zeroize::Zeroizing;
 
-use super::hex_digits;
-use crate::values::{AuthorizationId, CIPHER, Invalid, Problem, Secret, TokenKey, off_the_stack};
+use crate::values::{AuthorizationId, CIPHER, Invalid, Problem, Secret, TokenKey, hex_digits, off_the_stack};
 
 /// A cipher for the token key. It is asked once per payment: the record keeps what it said, and a net-cancel
 /// repeats that (R10).

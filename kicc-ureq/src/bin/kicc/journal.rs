@@ -308,7 +308,8 @@ fn show(args: &ShowArgs) -> Result<Exit, Fail> {
             writeln!(out)?;
         }
         if let Some(form) = args.diagram {
-            return Ok(diagram::write(&row, form, now(), &mut out)?);
+            diagram::write(row, form, now(), &mut out)?;
+            continue;
         }
         let refunds = match row.kind {
             Kind::Approval => journal.refunds(&row.key)?,
