@@ -69,6 +69,9 @@ struct Machine<'m> {
     answer: [u8; ANSWER_MAX],
 }
 
+/// An order's number, and how it ended.
+type End = (Box<str>, &'static str);
+
 impl<'m> Machine<'m> {
     fn power_on(flash: &'m mut Flash, modem: &'m mut Modem) -> Result<Self, Invalid> {
         let merchant = Merchant::Simple(simple::Merchant {
@@ -107,7 +110,7 @@ impl<'m> Machine<'m> {
     }
 
     /// What the flash holds open is brought to its end: the first thing after power is back (R17).
-    fn recover(&mut self) -> Result<Vec<(Box<str>, &'static str)>, Box<dyn std::error::Error>> {
+    fn recover(&mut self) -> Result<Vec<End>, Box<dyn std::error::Error>> {
         let mut ends = Vec::new();
         while let Some(row) = self.flash.first_open()? {
             let number = row.key.number.as_str().into();
@@ -246,7 +249,7 @@ impl Page {
             key: record.key.clone(),
             kind: record.kind,
             original: None,
-            authorisation_mark: record.authorisation_mark.clone(),
+            authorisation_mark: record.authorisation_mark,
             live: true,
             standing: record.standing(),
             told: self.told,

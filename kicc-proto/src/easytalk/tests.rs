@@ -495,8 +495,9 @@ fn r5_a_registration_is_refused_with_the_field_and_the_place() {
 /// R5: the limits of spec B.2, to the byte; and the address that only Naver Pay goes to.
 #[test]
 fn r5_each_text_of_a_registration_has_its_own_limit() {
+    type Set = fn(&mut Purchase<'_>, &'static str);
     let long = |bytes: usize| -> &'static str { "a".repeat(bytes).leak() };
-    let fields: [(&str, usize, fn(&mut Purchase<'_>, &'static str)); 3] = [
+    let fields: [(&str, usize, Set); 3] = [
         ("product name", 500, |purchase, text| purchase.product_name = text),
         ("merchant name", 200, |purchase, text| purchase.merchant_name = text),
         ("notice", 3000, |purchase, text| purchase.notice = Some(text)),

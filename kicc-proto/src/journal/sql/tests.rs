@@ -1,7 +1,6 @@
 use alloc::{
     format,
     string::{String, ToString as _},
-    vec,
     vec::Vec,
 };
 
@@ -46,7 +45,7 @@ fn r21_what_writes_and_what_sends_asks_for_the_version() {
 fn r21_tables_are_brought_from_any_version_to_the_last_and_others_left_alone() {
     let versions: [&[&str]; 3] = [&["a", "b"], &["c"], &["d"]];
     let set = |number| format!("UPDATE kicc_meta SET number = {number} WHERE name = 'schema'");
-    let all = vec!["a".into(), "b".into(), set(1), "c".into(), set(2), "d".into(), set(3)];
+    let all = ["a".into(), "b".into(), set(1), "c".into(), set(2), "d".into(), set(3)];
     assert_eq!(upgrade(None, &versions).as_deref(), Some(&all[..]));
     assert_eq!(upgrade(Some(1), &versions).as_deref(), Some(&all[3..]));
     assert_eq!(upgrade(Some(2), &versions).as_deref(), Some(&all[5..]));

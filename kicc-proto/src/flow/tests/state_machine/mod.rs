@@ -51,6 +51,7 @@ have voided nothing: outside the proof window it counts as *nothing stands* (R13
 row: ";
 
 #[test]
+#[allow(clippy::disallowed_methods, reason = "the page is a file")]
 fn the_page_says_what_the_table_says() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/state-machine.md");
     let page = page();

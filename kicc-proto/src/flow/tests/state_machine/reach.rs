@@ -2,6 +2,7 @@
 
 use alloc::{string::String, vec, vec::Vec};
 use core::slice;
+#[allow(clippy::disallowed_types, reason = "its order does not come into the page: `conditions` sorts")]
 use std::collections::HashSet;
 
 use super::super::{easytalk, iamport, scenario::*};
@@ -318,6 +319,7 @@ fn walk(seen: &Seen, all: &mut Reach) {
         first_success: FirstSuccess::None,
         end: None,
     }];
+    #[allow(clippy::disallowed_types, reason = "as above")]
     let mut met = HashSet::new();
     let mut at = 0;
     while at < places.len() {
