@@ -146,9 +146,12 @@ impl AsyncRead for Socket {
         if let ready @ Poll::Ready(_) = Pin::new(&mut self.0).poll_read(cx, into) {
             return ready;
         }
-        match (&*SockRef::from(&self.0)).read(into.initialize_unfilled()) {
+        // There is hardly ever more than nothing.
+        let mut some = [0; 256];
+        let room = into.remaining().min(some.len());
+        match (&*SockRef::from(&self.0)).read(&mut some[..room]) {
             Ok(read) => {
-                into.advance(read);
+                into.put_slice(&some[..read]);
                 Poll::Ready(Ok(()))
             }
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {

@@ -22,16 +22,23 @@ pub(super) struct Call(Mutex<State>);
 struct State {
     progress: Progress<Instant>,
     may_send: MaySend,
+    body: usize,
 }
 
 impl Call {
-    pub fn new(limits: Limits, may_send: MaySend) -> Call {
-        Call(Mutex::new(State { progress: Progress::new(limits), may_send }))
+    /// `body`: how many bytes follow the head.
+    pub fn new(limits: Limits, may_send: MaySend, body: usize) -> Call {
+        Call(Mutex::new(State { progress: Progress::new(limits), may_send, body }))
     }
 
     /// The next exchange, on a kept connection.
-    pub fn begin(&self, limits: Limits, may_send: MaySend) {
-        *self.state() = State { progress: Progress::new(limits), may_send };
+    pub fn begin(&self, limits: Limits, may_send: MaySend, body: usize) {
+        *self.state() = State { progress: Progress::new(limits), may_send, body };
+    }
+
+    /// How many bytes follow the first that are handed down, asked there; nothing from then on.
+    pub fn body_follows(&self) -> usize {
+        std::mem::take(&mut self.state().body)
     }
 
     /// The step that is taken now, to be named should it fail.

@@ -16,8 +16,8 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
 };
 
-use super::BUFFER;
 use super::call::Call;
+use super::{INPUT, OUTPUT};
 
 /// As many as ureq's list holds.
 const ADDRESSES_MAX: usize = 16;
@@ -78,7 +78,7 @@ impl<In: Transport> Connector<In> for TcpConnector {
             }
             match self.open(address, self.call.left()?.min(self.timeout)) {
                 Ok(stream) => {
-                    let buffers = LazyBuffers::new(BUFFER, BUFFER);
+                    let buffers = LazyBuffers::new(INPUT, OUTPUT);
                     return Ok(Some(Either::B(TcpTransport { stream, buffers, call: self.call.clone() })));
                 }
                 Err(failed) => error = failed.into(),

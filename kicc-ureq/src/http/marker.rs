@@ -25,7 +25,8 @@ impl<In: Transport> Connector<In> for MarkerConnector {
             self.call.at(NotSent::Proxy);
             return Ok(chained.map(Either::A));
         }
-        Ok(chained.map(|inner| Either::B(MarkedTransport { inner, call: self.call.clone() })))
+        Ok(chained
+            .map(|inner| Either::B(MarkedTransport { inner, call: self.call.clone(), head: Vec::new() })))
     }
 }
 
@@ -33,6 +34,8 @@ impl<In: Transport> Connector<In> for MarkerConnector {
 pub(super) struct MarkedTransport<T> {
     inner: T,
     call: Arc<Call>,
+    /// Of a request whose body is still to come: both go in one packet, or one TLS record.
+    head: Vec<u8>,
 }
 
 impl<T: Transport> Transport for MarkedTransport<T> {
@@ -41,6 +44,17 @@ impl<T: Transport> Transport for MarkedTransport<T> {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        let output = self.inner.buffers().output();
+        let follows = self.call.body_follows();
+        if follows > 0 && amount + follows <= output.len() {
+            self.head.extend_from_slice(&output[..amount]);
+            return Ok(());
+        }
+        let head = self.head.len();
+        output.copy_within(..amount, head);
+        output[..head].copy_from_slice(&self.head);
+        self.head.clear();
+        let amount = head + amount;
         self.call.about_to_write()?;
         self.inner.transmit_output(amount, timeout)?;
         self.call.written();
@@ -48,6 +62,9 @@ impl<T: Transport> Transport for MarkedTransport<T> {
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        if !self.head.is_empty() {
+            self.transmit_output(0, timeout)?;
+        }
         let progress = self.inner.await_input(timeout)?;
         if progress {
             self.call.answer_began();

@@ -74,8 +74,10 @@ use self::tls::TlsConnector;
 const IDLE: Duration = Duration::from_secs(15);
 /// Our choice: KICC's answers carry a handful of headers.
 const HEAD_MAX: usize = 16 * 1024;
-/// Above [`HEAD_MAX`], so that a head that is too long is told from the end of the stream.
-const BUFFER: usize = 2 * HEAD_MAX;
+/// What is read. Above [`HEAD_MAX`], so that a head that is too long is told from the end of the stream.
+const INPUT: usize = 2 * HEAD_MAX;
+/// What is written: a request of KICC's and its head, mostly. Each connection's are made, and zeroed, anew.
+const OUTPUT: usize = 8 * 1024;
 
 /// Asked after connect and TLS, immediately before the first byte of the request: may it still go? `false` ends
 /// the exchange as [`NotSent::PermitLapsed`](kicc_proto::wire::NotSent::PermitLapsed). This is where lease, token
@@ -153,7 +155,7 @@ impl Http {
         if !keep {
             message = message.header("connection", "close");
         }
-        let line = self.line(limits, may_send);
+        let line = self.line(limits, may_send, request.body().len());
         let body_limit = self.0.settings.body_limit;
         let outcome = match request.method().has_body() {
             true => run(&line.agent, message.body(request.body()), body_limit),
@@ -166,14 +168,14 @@ impl Http {
         exchange
     }
 
-    fn line(&self, limits: Limits, may_send: MaySend) -> Line {
+    fn line(&self, limits: Limits, may_send: MaySend, body: usize) -> Line {
         let kept = if self.0.settings.reuses(limits.money) { self.kept().pop() } else { None };
         if let Some(Kept { line, .. }) = kept {
-            line.call.begin(limits, may_send);
+            line.call.begin(limits, may_send, body);
             return line;
         }
         let shared = &*self.0;
-        let call = Arc::new(Call::new(limits, may_send));
+        let call = Arc::new(Call::new(limits, may_send, body));
         let connector = ()
             .chain(ConnectProxyConnector::default())
             .chain(TcpConnector {

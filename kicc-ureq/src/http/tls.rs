@@ -15,7 +15,7 @@ use ureq::unversioned::transport::{
 };
 
 use super::call::Call;
-use super::{BUFFER, SettingsError};
+use super::{INPUT, OUTPUT, SettingsError};
 
 /// The given authorities alone, or the public ones.
 pub(super) fn client_config(ca_pem: Option<&[u8]>) -> Result<Arc<ClientConfig>, SettingsError> {
@@ -60,7 +60,7 @@ impl<In: Transport> Connector<In> for TlsConnector {
         let mut below = TransportAdapter::new(transport, details.current_time.clone());
         // Runs to the end of the handshake.
         tls.complete_io(&mut below)?;
-        let buffers = LazyBuffers::new(BUFFER, BUFFER);
+        let buffers = LazyBuffers::new(INPUT, OUTPUT);
         Ok(Some(Either::B(TlsTransport { tls, below, buffers })))
     }
 }

@@ -25,7 +25,7 @@ impl Resolver for Addresses {
 }
 
 fn status_from(addresses: Vec<SocketAddr>, loopback_only: bool) -> Option<u16> {
-    let call = Arc::new(Call::new(limits(1000, 2000), permitted()));
+    let call = Arc::new(Call::new(limits(1000, 2000), permitted(), 0));
     let timeout = Duration::from_millis(200);
     let connector = ().chain(TcpConnector { call, timeout, loopback_only, reset_on_close: true });
     let config = Agent::config_builder().proxy(None).build();

@@ -78,12 +78,8 @@ fn sequential(
     table: &mut Table,
 ) -> Result<(), Failed> {
     let server = Server::start(Duration::ZERO, false)?;
-    let journal = Arc::new(Memory::default());
-    let client = blocking(settings(&server), journal.clone())?;
-    let run = |payments| {
-        journal.clear();
-        run_blocking(&client, payments)
-    };
+    let client = blocking(settings(&server), Arc::new(Memory::default()))?;
+    let run = |payments| run_blocking(&client, payments);
     let mut bare = bare::Ureq::new(server.port);
     let beside = pair(rounds, round, run, |payments| run_bare(&mut bare, payments));
     let same = pair(rounds, round, run, run);
@@ -102,16 +98,14 @@ fn concurrent(
 ) -> Result<(), Failed> {
     let server = Server::start(Duration::ZERO, false)?;
     let runtime = Runtime::new()?;
-    let journal = Arc::new(AsyncMemory::default());
-    let ours = Side::Ours(non_blocking(settings(&server), journal.clone())?);
+    let ours = Side::Ours(non_blocking(settings(&server), Arc::new(AsyncMemory::default()))?);
     let (bare, canned) = (
         Side::Bare(bare::Hyper { port: server.port, canned: false }),
         Side::Bare(bare::Hyper { port: server.port, canned: true }),
     );
     let run = |side: &Side, at_once: usize| {
-        let (side, runtime, journal) = (side.clone(), &runtime, journal.clone());
+        let (side, runtime) = (side.clone(), &runtime);
         move |payments: usize| {
-            journal.0.clear();
             side.run(runtime, payments.max(at_once), at_once) * payments as u32 / payments.max(at_once) as u32
         }
     };
