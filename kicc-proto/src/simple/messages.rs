@@ -1,12 +1,14 @@
 //! What is posted, with the wire's own names (spec A.5 to A.7).
 
 use alloc::string::String;
+use core::fmt::Write as _;
 
+use arrayvec::ArrayString;
 use serde::Serialize;
 
 use super::order::{Merchant, Order, Recorded};
 use crate::{
-    flow::approval::Approval,
+    flow::{ApprovalBody, approval::Approval},
     values::{
         Amount, Bytes, KstDate, KstDateTime, Secret, TerminalId, TransactionNumber, UserData, append_json,
     },
@@ -83,13 +85,16 @@ struct CancelRequest<'a> {
 /// values together.
 pub(super) const ROOM: usize = 400;
 
-/// The approval's body, and the net-cancel's with exactly the same data (R10). Both are written in one place with room for
-/// the longer, since growth leaves copies behind (R23).
+/// What stands behind the tax-free amount in an approval without user data, in bytes.
+const BEHIND_TAX_FREE: usize = r#","tranDt":"yyyyMMdd","tranTm":"HHmmss"}"#.len();
+
+/// The approval's body, and the net-cancel's with exactly the same data (R10). Each is written where it has room, since
+/// growth leaves copies behind (R23).
 pub(super) fn approval_and_net_cancel(
     merchant: &Merchant,
     order: &Order,
     at: &KstDateTime,
-) -> (Bytes, Secret) {
+) -> (ApprovalBody, Secret) {
     let (date, time) = (at.date(), at.time());
     let mut request = ApprovalRequest {
         tid: merchant.terminal_id.as_str(),
@@ -106,17 +111,26 @@ pub(super) fn approval_and_net_cancel(
         time: time.as_str(),
         user_data: None,
     };
-    let user_data = order.user_data.as_ref().map(UserData::as_str);
-    let secrets = request.token_key.len() + user_data.map_or(0, str::len);
-    let mut body = Bytes::with_room(ROOM + secrets);
-    append_json(&mut body, &request);
-    let net_cancel = Secret::new(&body);
-    // What takes its place is longer.
-    body.truncate(0);
-    request.tax_free = Some(order.amount.tax_free().0);
-    request.user_data = user_data;
-    append_json(&mut body, &request);
-    (body, net_cancel)
+    let room = ROOM + request.token_key.len();
+    let mut net_cancel = Bytes::with_room(room);
+    append_json(&mut net_cancel, &request);
+    let tax_free = order.amount.tax_free().0;
+    let body = match order.user_data.as_ref().map(UserData::as_str) {
+        None => {
+            let mut field = ArrayString::new();
+            // A `u64` has 20 digits at most.
+            let _ = write!(field, r#","taxFreeAmt":{tax_free}"#);
+            ApprovalBody::LikeNetCancel { field, behind: BEHIND_TAX_FREE }
+        }
+        Some(user_data) => {
+            let mut body = Bytes::with_room(room + user_data.len());
+            request.tax_free = Some(tax_free);
+            request.user_data = Some(user_data);
+            append_json(&mut body, &request);
+            ApprovalBody::Whole(body)
+        }
+    };
+    (body, net_cancel.into())
 }
 
 /// What names the approval that is cancelled.
