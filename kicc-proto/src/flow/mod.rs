@@ -89,6 +89,7 @@ mod wait;
 mod tests;
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use core::fmt::Write as _;
 
 use arrayvec::ArrayString;
 
@@ -110,7 +111,7 @@ use crate::{
     },
     product::{Merchant, Payload},
     time::{Now, UnixMillis},
-    values::{Amount, Bytes, Invalid, KstDateTime, Mark, Problem, Secret},
+    values::{Amount, Bytes, Invalid, KstDateTime, Mark, Problem, Secret, Won},
 };
 use life::Life;
 
@@ -247,10 +248,12 @@ pub(crate) enum ApprovalBody {
     Whole(Bytes),
     /// The net-cancel's, which the record holds, and in it one more field.
     LikeNetCancel {
-        /// With its comma; it holds no secret.
-        field: ArrayString<40>,
+        /// Its name.
+        name: &'static str,
+        /// In won.
+        amount: Won,
         /// How many bytes of the net-cancel's body stand behind it.
-        behind: usize,
+        behind: u16,
     },
 }
 
@@ -259,9 +262,12 @@ impl ApprovalBody {
     pub fn append_to(&self, net_cancel: &Secret, out: &mut Vec<u8>) {
         match self {
             ApprovalBody::Whole(body) => out.extend_from_slice(body),
-            ApprovalBody::LikeNetCancel { field, behind } => {
+            ApprovalBody::LikeNetCancel { name, amount, behind } => {
                 let body = net_cancel.expose();
-                let (before, behind) = body.split_at(body.len().saturating_sub(*behind));
+                let (before, behind) = body.split_at(body.len().saturating_sub(usize::from(*behind)));
+                let mut field = ArrayString::<64>::new();
+                // A `u64` has 20 digits at most.
+                let _ = write!(field, r#","{name}":{}"#, amount.0);
                 [before, field.as_bytes(), behind].iter().for_each(|part| out.extend_from_slice(part));
             }
         }
