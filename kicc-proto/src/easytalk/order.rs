@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::messages;
 use crate::{
-    flow::{self, Attempt, Opening, Persist},
+    flow::{self, ApprovalBody, Attempt, Opening, Persist},
     journal::short_hash,
     product::{self, Payload, Product},
     time::Now,
@@ -95,6 +95,7 @@ impl product::Order for Order {
         let requested_on = flow::selling_at(now)?.date();
         let cert_control_number = self.cert_control_number.expose();
         let place = [merchant.environment.as_str(), merchant.van_terminal_id.as_str()];
+        let body = messages::approval(merchant, &self.number, &self.cert_control_number, &requested_on);
         let attempt = Attempt {
             key: opening.merchant.key(self.number.clone()),
             amount: self.amount,
@@ -111,7 +112,7 @@ impl product::Order for Order {
                 place[1],
                 cert_control_number,
             ])),
-            body: messages::approval(merchant, &self.number, &self.cert_control_number, &requested_on),
+            body: ApprovalBody::Whole(body),
             net_cancel: Secret::default(),
         };
         Ok(flow::open(attempt, opening, now))

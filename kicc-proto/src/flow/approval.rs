@@ -1,22 +1,26 @@
 //! What is known of an approval that the gateway gave.
 
-use alloc::{borrow::Cow, boxed::Box, string::String};
+use alloc::{borrow::Cow, sync::Arc};
 use core::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use smallvec::SmallVec;
 
 use crate::{values::Won, wire::answer::cut};
+
+/// More bytes than the texts of an ordinary approval have together.
+const TEXTS_USUAL: usize = 256;
 
 /// An approval, as the gateway stated it. Only code, echo and amount decide whether it is one (R6, R7);
 /// a text that was absent or damaged is `None` or has U+FFFD in it.
 ///
-/// Its texts stand one behind the other, in one allocation. [`Stated`] has them as fields.
+/// Its texts stand one behind the other, in one allocation that copies share. [`Stated`] has them as fields.
 #[derive(Clone, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub struct Approval {
     /// Whether the answer stated the amount (R8).
     pub amount: AmountStated,
-    texts: Box<str>,
+    texts: Arc<str>,
     /// Where each text ends, in bytes: those of all of them, as they are [cut], are counted in a `u16`.
     ends: [u16; Text::COUNT],
 }
@@ -101,14 +105,15 @@ texts! {
 
 impl Approval {
     fn new(amount: AmountStated, texts: [&str; Text::COUNT]) -> Self {
-        let mut all = String::with_capacity(texts.iter().map(|text| text.len()).sum());
+        let mut all = SmallVec::<[u8; TEXTS_USUAL]>::new();
         let ends = texts.map(|text| {
             if !text.is_empty() {
-                all.push_str(&cut(text.into()));
+                all.extend_from_slice(cut(text.into()).as_bytes());
             }
             all.len() as u16
         });
-        Approval { amount, texts: all.into(), ends }
+        // Whole texts one behind the other are UTF-8.
+        Approval { amount, texts: str::from_utf8(&all).unwrap_or_default().into(), ends }
     }
 
     fn text(&self, text: Text) -> &str {

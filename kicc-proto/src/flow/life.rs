@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, sync::Arc};
 
 use super::{
-    Driver, Step,
+    ApprovalBody, Driver, Step,
     outcome::{Ending, OperatorReason},
     persist::{Persist, Then},
     policy::{Policy, UnlistedCodes},
@@ -15,7 +15,7 @@ use crate::{
     journal::record::{Cancel, Happening, Parked, Pending, Record, Why},
     product::{Reading, Rules, Times},
     time::{Deadline, Millis, Mono, Now, UnixMillis},
-    values::{Bytes, KstDateTime},
+    values::KstDateTime,
     wire::{MaybeSent, NotSent},
 };
 
@@ -28,7 +28,7 @@ pub(super) struct Life {
     pub token: u64,
     pub lease_until: UnixMillis,
     /// The approval's body, until it was encoded.
-    pub body: Option<Bytes>,
+    pub body: Option<ApprovalBody>,
     /// A success of the approval that no stored record tells of yet (R9).
     pub unrecorded_success: bool,
     pub quiet_end: Mono,
@@ -41,7 +41,7 @@ pub(super) struct Life {
 }
 
 impl Life {
-    pub fn new(record: Record, body: Option<Bytes>, driver: &Driver, now: Now) -> Box<Self> {
+    pub fn new(record: Record, body: Option<ApprovalBody>, driver: &Driver, now: Now) -> Box<Self> {
         let policy = Arc::clone(&driver.policy);
         let horizon = counted_from(record.rescue.since, policy.horizon, now);
         let rules = record.key.product.rules();

@@ -88,7 +88,10 @@ mod wait;
 #[cfg(test)]
 mod tests;
 
-use alloc::{boxed::Box, sync::Arc};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use core::fmt::Write as _;
+
+use arrayvec::ArrayString;
 
 pub use self::{
     outcome::{Charged, OperatorReason, Outcome, RefundOutcome, Verdict},
@@ -108,7 +111,7 @@ use crate::{
     },
     product::{Merchant, Payload},
     time::{Now, UnixMillis},
-    values::{Amount, Bytes, Invalid, KstDateTime, Mark, Problem, Secret},
+    values::{Amount, Bytes, Invalid, KstDateTime, Mark, Problem, Secret, Won},
 };
 use life::Life;
 
@@ -234,9 +237,41 @@ pub(crate) struct Attempt {
     pub fingerprint: Mark,
     pub authorisation_mark: Option<Mark>,
     /// The approval's body: only the process that made it has it (R4).
-    pub body: Bytes,
+    pub body: ApprovalBody,
     /// The net-cancel's body, where the product has one (R10).
     pub net_cancel: Secret,
+}
+
+/// The body of an approval that was not sent yet.
+pub(crate) enum ApprovalBody {
+    /// By itself.
+    Whole(Bytes),
+    /// The net-cancel's, which the record holds, and in it one more field.
+    LikeNetCancel {
+        /// Its name.
+        name: &'static str,
+        /// In won.
+        amount: Won,
+        /// How many bytes of the net-cancel's body stand behind it.
+        behind: u16,
+    },
+}
+
+impl ApprovalBody {
+    /// Writes it where there is room.
+    pub fn append_to(&self, net_cancel: &Secret, out: &mut Vec<u8>) {
+        match self {
+            ApprovalBody::Whole(body) => out.extend_from_slice(body),
+            ApprovalBody::LikeNetCancel { name, amount, behind } => {
+                let body = net_cancel.expose();
+                let (before, behind) = body.split_at(body.len().saturating_sub(usize::from(*behind)));
+                let mut field = ArrayString::<64>::new();
+                // A `u64` has 20 digits at most.
+                let _ = write!(field, r#","{name}":{}"#, amount.0);
+                [before, field.as_bytes(), behind].iter().for_each(|part| out.extend_from_slice(part));
+            }
+        }
+    }
 }
 
 /// Begins an attempt: the row is to be written first.

@@ -92,7 +92,7 @@ impl Transmit {
         let rules = self.life.rules();
         buffer.body.clear();
         match (verb, self.life.body.take()) {
-            (Verb::Approve, Some(body)) => buffer.body.extend_from_slice(&body),
+            (Verb::Approve, Some(body)) => body.append_to(&self.life.record.net_cancel, &mut buffer.body),
             // Only a new attempt has an approval's body, and that is taken once.
             (Verb::Approve, None) => return Err(self.life.not_sent(verb, NotSent::PermitLapsed, now)),
             (_, _) => rules.body(verb, &self.life.record, &self.life.policy, &mut buffer.body),

@@ -10,7 +10,7 @@ use super::{
     text::text, verify,
 };
 use crate::{
-    flow::{self, Attempt, Opening, Persist, said::Said},
+    flow::{self, ApprovalBody, Attempt, Opening, Persist, said::Said},
     journal::short_hash,
     product::{self, Payload, Product},
     time::Now,
@@ -354,7 +354,7 @@ fn open(parts: Parts<'_>, opening: &Opening<'_>, now: Now) -> Result<Persist, In
         }),
         fingerprint: parts.fingerprint,
         authorisation_mark: parts.mark,
-        body: parts.body,
+        body: ApprovalBody::Whole(parts.body),
         net_cancel: Secret::default(),
     };
     Ok(flow::open(attempt, opening, now))

@@ -6,10 +6,8 @@ use serde::Serialize;
 
 use super::order::{Merchant, Order, Recorded};
 use crate::{
-    flow::approval::Approval,
-    values::{
-        Amount, Bytes, KstDate, KstDateTime, Secret, TerminalId, TransactionNumber, UserData, append_json,
-    },
+    flow::{ApprovalBody, approval::Approval},
+    values::{Amount, Bytes, KstDate, KstDateTime, TerminalId, TransactionNumber, UserData, append_json},
 };
 
 pub(super) const APPROVAL: &str = "/smpy/kiccpay/reqAprv";
@@ -83,13 +81,34 @@ struct CancelRequest<'a> {
 /// values together.
 pub(super) const ROOM: usize = 400;
 
-/// The approval's body, and the net-cancel's with exactly the same data (R10). Both are written in one place with room for
-/// the longer, since growth leaves copies behind (R23).
+/// What stands behind the tax-free amount in an approval without user data, in bytes.
+const BEHIND_TAX_FREE: u16 = r#","tranDt":"yyyyMMdd","tranTm":"HHmmss"}"#.len() as u16;
+
+/// What a net-cancel comes to in bytes: none of its values has a character that JSON escapes.
+fn size_of_net_cancel(request: &ApprovalRequest<'_>) -> usize {
+    const NAMES: &str = r#"{"tid":"","svcId":"","bizrNo":"","mercTrxNo":"","tokenKey":"","alotMonth":"","trxAmt":,"vatAmt":,"svcAmt":,"tranDt":"","tranTm":""}"#;
+    let texts = [
+        request.tid,
+        request.service_id,
+        request.business_number,
+        request.number,
+        request.token_key,
+        request.instalment,
+        request.date,
+        request.time,
+    ];
+    let digits = |amount: u64| 1 + amount.checked_ilog10().unwrap_or(0) as usize;
+    let amounts = [request.total, request.vat, request.service_charge];
+    NAMES.len() + texts.map(str::len).iter().sum::<usize>() + amounts.map(digits).iter().sum::<usize>()
+}
+
+/// The approval's body, and the net-cancel's with exactly the same data (R10). Each is written where it has room, since
+/// growth leaves copies behind (R23).
 pub(super) fn approval_and_net_cancel(
     merchant: &Merchant,
     order: &Order,
     at: &KstDateTime,
-) -> (Bytes, Secret) {
+) -> (ApprovalBody, Bytes) {
     let (date, time) = (at.date(), at.time());
     let mut request = ApprovalRequest {
         tid: merchant.terminal_id.as_str(),
@@ -106,16 +125,19 @@ pub(super) fn approval_and_net_cancel(
         time: time.as_str(),
         user_data: None,
     };
-    let user_data = order.user_data.as_ref().map(UserData::as_str);
-    let secrets = request.token_key.len() + user_data.map_or(0, str::len);
-    let mut body = Bytes::with_room(ROOM + secrets);
-    append_json(&mut body, &request);
-    let net_cancel = Secret::new(&body);
-    // What takes its place is longer.
-    body.truncate(0);
-    request.tax_free = Some(order.amount.tax_free().0);
-    request.user_data = user_data;
-    append_json(&mut body, &request);
+    let mut net_cancel = Bytes::with_room(size_of_net_cancel(&request));
+    append_json(&mut net_cancel, &request);
+    let tax_free = order.amount.tax_free();
+    let body = match order.user_data.as_ref().map(UserData::as_str) {
+        None => ApprovalBody::LikeNetCancel { name: "taxFreeAmt", amount: tax_free, behind: BEHIND_TAX_FREE },
+        Some(user_data) => {
+            let mut body = Bytes::with_room(ROOM + request.token_key.len() + user_data.len());
+            request.tax_free = Some(tax_free.0);
+            request.user_data = Some(user_data);
+            append_json(&mut body, &request);
+            ApprovalBody::Whole(body)
+        }
+    };
     (body, net_cancel)
 }
 

@@ -153,7 +153,7 @@ impl product::Order for Order {
             fingerprint: self.fingerprint(),
             authorisation_mark: self.mark,
             body,
-            net_cancel,
+            net_cancel: net_cancel.into(),
         };
         Ok(flow::open(attempt, opening, now))
     }

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     codes::{CodeSets, Codes, ResultCode},
     flow::{
-        Driver, Opening, Policy,
+        ApprovalBody, Driver, Opening, Policy,
         approval::{AmountStated, Approval, Stated},
         outcome::Ending,
         said::{Said, Unclear},
@@ -61,18 +61,30 @@ fn at(text: &str) -> KstDateTime {
 /// Spec A.5 and A.7: the approval's example, and the net-cancel with exactly its data.
 #[test]
 fn the_approval_and_its_net_cancel_are_the_documentations() {
-    let (approval, net_cancel) =
-        messages::approval_and_net_cancel(&merchant(), &order(NUMBER), &at("20231225120000"));
+    let (approval, net_cancel) = approval_and_net_cancel(&merchant(), &order(NUMBER), &at("20231225120000"));
     let head = r#"{"tid":"T123456789","svcId":"SVC_SIMPLE","bizrNo":"1234567890","mercTrxNo":"ORD_20231225_0001","tokenKey":"TOKEN_ABC123XYZ...","alotMonth":"00","trxAmt":10000,"vatAmt":909,"svcAmt":0"#;
     let dates = r#""tranDt":"20231225","tranTm":"120000""#;
     let expected = format!(r#"{head},"taxFreeAmt":0,{dates},"userData":"User_001"}}"#);
-    assert_eq!(core::str::from_utf8(&approval).unwrap(), expected);
-    assert_eq!(core::str::from_utf8(net_cancel.expose()).unwrap(), format!("{head},{dates}}}"));
+    assert_eq!(approval, expected);
+    assert_eq!(net_cancel, format!("{head},{dates}}}"));
     let in_three = order(NUMBER).instalment(Instalment::of_months(3).unwrap());
-    let (approval, net_cancel) =
-        messages::approval_and_net_cancel(&merchant(), &in_three, &at("20231225120000"));
-    assert!(core::str::from_utf8(&approval).unwrap().contains(r#""alotMonth":"03""#));
-    assert!(core::str::from_utf8(net_cancel.expose()).unwrap().contains(r#""alotMonth":"03""#));
+    let (approval, net_cancel) = approval_and_net_cancel(&merchant(), &in_three, &at("20231225120000"));
+    assert!(approval.contains(r#""alotMonth":"03""#) && net_cancel.contains(r#""alotMonth":"03""#));
+    let without = Order { user_data: None, ..order(NUMBER) };
+    let (approval, net_cancel) = approval_and_net_cancel(&merchant(), &without, &at("20231225120000"));
+    assert_eq!(approval, format!(r#"{head},"taxFreeAmt":0,{dates}}}"#));
+    assert_eq!(net_cancel, format!("{head},{dates}}}"));
+}
+
+/// Both as texts.
+fn approval_and_net_cancel(merchant: &Merchant, order: &Order, at: &KstDateTime) -> (String, String) {
+    let (body, net_cancel) = messages::approval_and_net_cancel(merchant, order, at);
+    assert_eq!(net_cancel.capacity(), net_cancel.len(), "it is written where it stays");
+    let net_cancel = crate::values::Secret::from(net_cancel);
+    let mut approval = Vec::new();
+    body.append_to(&net_cancel, &mut approval);
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (text(&approval), text(net_cancel.expose()))
 }
 
 fn recorded() -> Recorded {
@@ -153,7 +165,7 @@ fn every_part_of_the_amount_is_stated() {
     let number = TransactionNumber::new_long(NUMBER).unwrap();
     let order = Order::new(number.clone(), amount, TokenKey::new("TOKEN").unwrap());
     let when = at("20231225120000");
-    let (sale, net_cancel) = messages::approval_and_net_cancel(&merchant(), &order, &when);
+    let (sale, net_cancel) = approval_and_net_cancel(&merchant(), &order, &when);
     let (terminal, recorded, approval) = (merchant().terminal_id, recorded(), approval().into());
     let what = Cancelled {
         terminal: &terminal,
@@ -163,8 +175,7 @@ fn every_part_of_the_amount_is_stated() {
         approval: &approval,
     };
     let cancel = messages::cancel(&what, &number, &when).unwrap();
-    let [sale, net_cancel] = [&sale[..], net_cancel.expose()].map(|body| core::str::from_utf8(body).unwrap());
-    for body in [sale, net_cancel, &cancel] {
+    for body in [&sale, &net_cancel, &cancel] {
         assert!(body.contains(r#""trxAmt":10000,"vatAmt":900,"svcAmt":300"#), "{body}");
     }
     assert!(sale.contains(r#""taxFreeAmt":70"#), "{sale}");
@@ -184,7 +195,9 @@ fn r23_a_body_never_grows() {
         service_id: ServiceId::new("SVC_SIMPLE").unwrap(),
         ..merchant()
     };
-    let (body, _) = messages::approval_and_net_cancel(&merchant, &order, &at("20231225120000"));
+    let (body, net_cancel) = messages::approval_and_net_cancel(&merchant, &order, &at("20231225120000"));
+    assert!(net_cancel.len() > 128 && net_cancel.capacity() == net_cancel.len());
+    let ApprovalBody::Whole(body) = body else { panic!("user data stand in no net-cancel") };
     assert!(body.len() > 128 + 512 && body.capacity() == messages::ROOM + 128 + 512, "{}", body.len());
 }
 

@@ -1,4 +1,4 @@
-use alloc::{boxed::Box, string::String, vec::Vec};
+use alloc::{string::String, vec::Vec};
 use core::fmt;
 
 use subtle::ConstantTimeEq as _;
@@ -8,7 +8,7 @@ use super::wiped::wipe;
 /// Secret bytes, such as a key (R23): never printed, compared in constant time, wiped on drop, and behind one
 /// heap pointer, so that moving them leaves no copy behind.
 #[derive(Clone, Default)]
-pub struct Secret(Box<[u8]>);
+pub struct Secret(Vec<u8>);
 
 impl Secret {
     /// A copy of these bytes. The caller's own copy is the caller's to wipe; `Secret::from` a `Vec` or
@@ -32,10 +32,8 @@ impl Secret {
 }
 
 impl From<Vec<u8>> for Secret {
-    fn from(mut bytes: Vec<u8>) -> Self {
-        let secret = Self::new(&bytes);
-        wipe(&mut bytes, 0);
-        secret
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes)
     }
 }
 
@@ -47,8 +45,7 @@ impl From<String> for Secret {
 
 impl Drop for Secret {
     fn drop(&mut self) {
-        self.0.fill(0);
-        zeroize::optimization_barrier(&*self.0);
+        wipe(&mut self.0, 0);
     }
 }
 
@@ -80,7 +77,7 @@ mod tests {
     fn r23_debug_shows_no_secret() {
         let secret = Secret::from_utf8("hunter2");
         assert_eq!(format!("{secret:?} {secret:#?}"), "Secret(..) Secret(..)");
-        assert_eq!(size_of::<Secret>(), size_of::<&[u8]>());
+        assert_eq!(size_of::<Secret>(), size_of::<Vec<u8>>());
     }
 
     #[test]

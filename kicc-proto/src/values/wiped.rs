@@ -11,6 +11,8 @@ use core::{
 use serde::Serialize;
 use zeroize::optimization_barrier;
 
+use super::Secret;
+
 /// Above every message that holds a secret: the longest is an approval with 128 bytes of token key and 512 of user data.
 const MESSAGE_MAX: usize = 2 * 1024;
 /// Measured: AES-256 takes more than four KiB of stack here, and less than eight.
@@ -73,6 +75,12 @@ impl Bytes {
 impl From<Vec<u8>> for Bytes {
     fn from(bytes: Vec<u8>) -> Self {
         Bytes(bytes)
+    }
+}
+
+impl From<Bytes> for Secret {
+    fn from(mut bytes: Bytes) -> Self {
+        take(&mut bytes.0).into()
     }
 }
 

@@ -139,7 +139,7 @@ pub fn core(effort: Effort) -> Result<(Vec<Target>, String), crate::guard::Error
     }
     let [itself, heap, buffer] = core::in_flight();
     let what = format!(
-        "state of a payment in flight in the core: {itself} bytes itself, {heap} in the heap (the buffer of its request: {buffer})"
+        "state of a payment in flight in the core: {itself} bytes itself, {heap} in the heap (the buffers of its request and row: {buffer})"
     );
     targets.push(Target::at_most(&what, 1536.0, (itself + heap) as f64, "bytes"));
     let (resumed, lines) = resumed(rounds.min(9));

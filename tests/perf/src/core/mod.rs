@@ -27,7 +27,7 @@ use self::{
         EasyTalkReply, Enveloped, Floor, IamportKeys, IamportPage, IamportPayment, IamportToken,
         SimpleApproval, SimpleReply, parse, walk,
     },
-    ours::{NOW, Scene, Stop, Until},
+    ours::{Buffers, NOW, Scene, Stop, Until},
 };
 use crate::{
     alloc::Allocated,
@@ -75,19 +75,19 @@ pub fn cases() -> Vec<Case> {
 }
 
 /// What one payment that waits for its answer holds in the core: the step itself, what it points to, and beside it the
-/// driver's buffer for the request.
+/// driver's buffers for the request and the row.
 #[must_use]
 pub fn in_flight() -> [u64; 3] {
     let scene = Scene::simple(&[Some(SIMPLE_APPROVED)], true);
-    drop(scene.play(Until::Sent(0), &mut RequestBuffer::new()));
+    drop(scene.play(Until::Sent(0), &mut Buffers::default()));
     let before = Allocated::now();
-    let mut buffer = RequestBuffer::new();
-    let stop = scene.play(Until::Sent(0), &mut buffer);
-    let with_buffer = (Allocated::now() - before).held();
-    drop(buffer);
+    let mut buffers = Buffers::default();
+    let stop = scene.play(Until::Sent(0), &mut buffers);
+    let with_buffers = (Allocated::now() - before).held();
+    drop(buffers);
     let held = (Allocated::now() - before).held();
     let Stop::InFlight(in_flight) = stop else { unreachable!("it stops there") };
-    [size_of_val(&in_flight) as u64, held, with_buffer - held]
+    [size_of_val(&in_flight) as u64, held, with_buffers - held]
 }
 
 /// So many open records, gone on with, and their texts merely walked through.
@@ -117,8 +117,8 @@ fn json_of(record: &str) -> &str {
 fn life() -> Case {
     let scene = Scene::simple(&[Some(SIMPLE_APPROVED)], true);
     let ours: Work = Box::new(move |measurer| {
-        let mut buffer = RequestBuffer::new();
-        measurer.again(|| scene.life(&mut buffer));
+        let mut buffers = Buffers::default();
+        measurer.again(|| scene.life(&mut buffers));
     });
     let floor: Work = Box::new(|measurer| {
         let mut floor = Floor::new();
@@ -132,12 +132,12 @@ fn life() -> Case {
 /// No answer; a net-cancel that voids, and its confirmation.
 fn rescue() -> Case {
     let scene = Scene::simple(&[None, Some(SIMPLE_VOIDED), Some(SIMPLE_VOIDED)], true);
-    let Stop::Done(records) = scene.play(Until::End, &mut RequestBuffer::new()) else {
+    let Stop::Done(records) = scene.play(Until::End, &mut Buffers::default()) else {
         unreachable!("it stops at the end alone")
     };
     let ours: Work = Box::new(move |measurer| {
-        let mut buffer = RequestBuffer::new();
-        measurer.again(|| drop(scene.play(Until::End, &mut buffer)));
+        let mut buffers = Buffers::default();
+        measurer.again(|| drop(scene.play(Until::End, &mut buffers)));
     });
     let floor: Work = Box::new(move |measurer| {
         let mut floor = Floor::new();
@@ -155,7 +155,7 @@ fn simple_body() -> Vec<u8> {
 
 fn body_of(scene: &Scene, message: usize) -> Vec<u8> {
     let mut buffer = RequestBuffer::new();
-    match scene.play(Until::Encoded(message), &mut buffer) {
+    match scene.play(Until::Encoded(message), &mut Buffers::default()) {
         Stop::Transmit(transmit) => scene.encode(transmit, NOW, &mut buffer).0.body().to_vec(),
         Stop::InFlight(_) | Stop::Done(_) => panic!("it has no such message"),
     }
@@ -237,7 +237,7 @@ fn later<M: Message>(name: &str, scene: &Scene, message: usize) -> Case {
 fn encoded(scene: &Scene, message: usize) -> Work {
     let scene = scene.clone();
     Box::new(move |measurer| {
-        let (kept, mut buffer) = (RefCell::new(RequestBuffer::new()), RequestBuffer::new());
+        let (kept, mut buffer) = (RefCell::new(Buffers::default()), RequestBuffer::new());
         let transmit = || match scene.play(Until::Encoded(message), &mut kept.borrow_mut()) {
             Stop::Transmit(transmit) => transmit,
             Stop::InFlight(_) | Stop::Done(_) => panic!("it has no such message"),
@@ -274,7 +274,7 @@ fn read<A: Answer>(name: &str, scene: &Scene, message: usize, target: Option<f64
     });
     let scene = scene.clone();
     let ours: Work = Box::new(move |measurer| {
-        let kept = RefCell::new(RequestBuffer::new());
+        let kept = RefCell::new(Buffers::default());
         let in_flight = || match scene.play(Until::Sent(message), &mut kept.borrow_mut()) {
             Stop::InFlight(in_flight) => in_flight,
             Stop::Transmit(_) | Stop::Done(_) => panic!("it has no such message"),

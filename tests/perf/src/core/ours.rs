@@ -5,7 +5,7 @@ use std::{hint::black_box, sync::Arc};
 use kicc_proto::{
     codes::ResultCode,
     easytalk,
-    flow::{Driver, InFlight, Opening, Persist, Policy, Step, Transmit, resume},
+    flow::{Driver, InFlight, Opening, Persist, Policy, RowBuffer, Step, Transmit, resume},
     iamport::{self, AccessToken},
     journal::{Row, Written, record::Record},
     product::{Credentials, Merchant, Order},
@@ -54,6 +54,15 @@ struct Keys {
     channel: ChannelId,
     signer: HmacSha256,
     token: AccessToken,
+}
+
+/// What a driver keeps from one attempt to the next.
+#[derive(Default)]
+pub struct Buffers {
+    request: RequestBuffer,
+    row: RowBuffer,
+    /// How many attempts there were: each has an id of its own.
+    attempts: u128,
 }
 
 /// A message about to be sent, or sent.
@@ -156,33 +165,35 @@ impl Scene {
 
     /// The attempt, checked and made.
     pub fn open(&self) -> Persist {
-        self.open_order(&*self.order)
+        self.open_order(&*self.order, [7; 16])
     }
 
-    fn open_order(&self, order: &dyn Order) -> Persist {
-        let opening = Opening { merchant: &self.merchant, driver: &self.driver, attempt: [7; 16] };
+    fn open_order(&self, order: &dyn Order, attempt: [u8; 16]) -> Persist {
+        let opening = Opening { merchant: &self.merchant, driver: &self.driver, attempt };
         order.open(&opening, NOW).expect("an order")
     }
 
     /// From the order to there.
-    pub fn play(&self, until: Until, buffer: &mut RequestBuffer) -> Stop {
-        self.play_from(self.open(), until, buffer)
+    pub fn play(&self, until: Until, buffers: &mut Buffers) -> Stop {
+        self.play_order(&*self.order, until, buffers)
     }
 
-    fn play_from(&self, opened: Persist, until: Until, buffer: &mut RequestBuffer) -> Stop {
+    fn play_order(&self, order: &dyn Order, until: Until, buffers: &mut Buffers) -> Stop {
+        buffers.attempts += 1;
+        let opened = self.open_order(order, buffers.attempts.to_be_bytes());
         let (mut messages, mut rows, mut now) = (0, 0, NOW);
         let mut step = Step::Persist(opened);
         loop {
             step = match step {
                 Step::Persist(persist) => {
                     rows += 1;
-                    stored(persist, now)
+                    stored(persist, &mut buffers.row, now)
                 }
                 Step::Transmit(transmit) if until == Until::Encoded(messages) => {
                     return Stop::Transmit(transmit);
                 }
                 Step::Transmit(transmit) => {
-                    let (_, in_flight) = self.encode(transmit, now, buffer);
+                    let (_, in_flight) = self.encode(transmit, now, &mut buffers.request);
                     Step::InFlight(in_flight)
                 }
                 Step::InFlight(in_flight) if until == Until::Sent(messages) => {
@@ -213,8 +224,8 @@ impl Scene {
     }
 
     /// A whole attempt of Simple Payment, from the checks of its order to its end; how many rows were written.
-    pub fn life(&self, buffer: &mut RequestBuffer) -> usize {
-        match self.play_from(self.open_order(&simple_order(NUMBER)), Until::End, buffer) {
+    pub fn life(&self, buffers: &mut Buffers) -> usize {
+        match self.play_order(&simple_order(NUMBER), Until::End, buffers) {
             Stop::Done(rows) => rows,
             Stop::Transmit(_) | Stop::InFlight(_) => unreachable!("it stops at the end alone"),
         }
@@ -256,7 +267,7 @@ impl Scene {
     /// So many open rows, each of another number, as a process leaves them that dies while it waits for the answer.
     #[must_use]
     pub fn open_rows(&self, count: usize) -> Vec<Row> {
-        let row = |serial| self.open_order(&simple_order(&format!("ORD-{serial:08}"))).row();
+        let row = |serial| self.open_order(&simple_order(&format!("ORD-{serial:08}")), [7; 16]).row();
         (0..count).map(row).collect()
     }
 
@@ -268,8 +279,8 @@ impl Scene {
     /// The record at its fullest: approved and undecided.
     #[must_use]
     pub fn undecided(&self) -> Row {
-        let mut buffer = RequestBuffer::new();
-        let Stop::InFlight(in_flight) = self.play(Until::Sent(0), &mut buffer) else { panic!("not sent") };
+        let mut buffers = Buffers::default();
+        let Stop::InFlight(in_flight) = self.play(Until::Sent(0), &mut buffers) else { panic!("not sent") };
         match self.answer(in_flight, 0, NOW) {
             Step::Persist(persist) => persist.row(),
             other => panic!("not approved: {other:?}"),
@@ -283,8 +294,8 @@ pub fn decode(row: &Row) -> Record {
     Record::of_row(row).expect("a record")
 }
 
-fn stored(persist: Persist, now: Now) -> Step {
-    black_box((persist.row(), persist.expect()));
+fn stored(persist: Persist, buffer: &mut RowBuffer, now: Now) -> Step {
+    black_box((persist.row_in(buffer), persist.expect()));
     persist.written(Ok(Written::Stored), now)
 }
 
