@@ -28,7 +28,7 @@ pub enum Measurer<'a, 'b> {
     Time(usize, &'a mut Duration),
     /// Once, warm, and what this thread allocated meanwhile.
     Allocations(&'b mut Allocated),
-    /// Once, warm, inside of [`kicc_perf_measured`], where callgrind counts.
+    /// Once, warm, inside of `kicc_perf_measured`, where callgrind counts.
     Instructions,
     /// By divan.
     #[cfg(feature = "divan")]

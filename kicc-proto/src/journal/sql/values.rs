@@ -80,7 +80,7 @@ pub fn key_values(key: &Key) -> [Value<'_>; 4] {
     ]
 }
 
-/// For [`INSERT`], stamped with the sequence of this write.
+/// For [`INSERT`](super::INSERT), stamped with the sequence of this write.
 #[must_use]
 pub fn insert_values(row: &Row, sequence: u64) -> Vec<Value<'_>> {
     let live_slot_hash = if row.live { slot_hash(row) } else { None };
@@ -107,7 +107,7 @@ pub fn insert_values(row: &Row, sequence: u64) -> Vec<Value<'_>> {
     values
 }
 
-/// For [`UPDATE`], from the revision that is expected to the row's own.
+/// For [`UPDATE`](super::UPDATE), from the revision that is expected to the row's own.
 #[must_use]
 pub fn update_values(row: &Row, expected: u64, sequence: u64) -> Vec<Value<'_>> {
     let mut values = Vec::from([
