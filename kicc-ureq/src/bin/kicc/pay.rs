@@ -104,7 +104,7 @@ pub fn run(args: &Args) -> Result<Exit, Fail> {
     let client = client::client(&config, &[config.product], Arc::clone(&journal), args.on_approved.clone())?;
     let stopping = Arc::new(AtomicBool::new(false));
     let (stopped, stopped_client) = (Arc::clone(&stopping), client.clone());
-    signals::on_stop(move || {
+    let _on_stop = signals::OnStop::call(move || {
         eprintln!("kicc: stopping: what is under way finishes its exchange; a second signal ends at once");
         stopped.store(true, Ordering::SeqCst);
         stopped_client.stop();

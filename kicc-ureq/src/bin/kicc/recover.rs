@@ -53,7 +53,7 @@ pub fn run(args: &Args) -> Result<Exit, Fail> {
         args.on_approved.clone(),
     )?;
     let stopped = client.clone();
-    signals::on_stop(move || {
+    let _on_stop = signals::OnStop::call(move || {
         eprintln!("kicc: stopping: what is under way finishes its exchange; a second signal ends at once");
         stopped.stop();
     })?;

@@ -44,7 +44,7 @@ pub fn run(args: &Args) -> Result<Exit, Fail> {
     let journal = client::existing_journal(&args.files.journal)?;
     let client = client::client(&config, &args.files.products(&config), Arc::clone(&journal), None)?;
     let stopped = client.clone();
-    signals::on_stop(move || stopped.stop())?;
+    let _on_stop = signals::OnStop::call(move || stopped.stop())?;
     let progress = match &part {
         Some(part) => client.refund_part(&args.number, part)?,
         None => client.refund(&args.number)?,

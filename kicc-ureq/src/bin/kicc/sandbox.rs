@@ -60,7 +60,7 @@ pub fn run(args: &Args) -> Result<Exit, Fail> {
     }
     let mut van = Van::start(van).map_err(|error| Fail::io(format!("{}: {error}", args.listen)))?;
     let (stop, stopped) = mpsc::channel();
-    signals::on_stop(move || {
+    let _on_stop = signals::OnStop::call(move || {
         let _ = stop.send(());
     })?;
     let mut out = io::stdout();
