@@ -1,8 +1,8 @@
 //! The record of an attempt: everything that a process needs that knows nothing else.
 //!
-//! Its text is one line, `kicc/1 CRC32 JSON`: versioned, self-checking, and readable by a person. What is
-//! empty, zero or false is left out. The one secret, a net-cancel's body, stands last. A record that is newer, torn, or holds a field or a stage that is not known here is an error to show, never
-//! "nothing to do", and is never written back (R21).
+//! Its text is one line, `kicc/1 CRC32 JSON`: versioned, self-checking, and readable by a person. What is empty, zero or
+//! false is left out. The one secret, a net-cancel's body, stands last. A record that is newer, torn, or holds a field or
+//! a stage that is not known here is an error to show, never "nothing to do", and is never written back (R21).
 
 use alloc::{boxed::Box, format, string::String};
 use core::{
@@ -25,7 +25,10 @@ use crate::{
     },
     product::Payload,
     time::UnixMillis,
-    values::{Amount, KstDate, Mark, RefundId, Secret, TransactionNumber, append_json, hexadecimal, wipe},
+    values::{
+        Amount, KstDate, Mark, RefundId, SUM, Secret, TransactionNumber, append_json, hexadecimal,
+        off_the_stack, wipe,
+    },
 };
 
 /// The version that this library writes.
@@ -349,8 +352,8 @@ impl Record {
             bytes.reserve(parts.iter().map(|part| part.len()).sum());
             parts.iter().for_each(|part| bytes.extend_from_slice(part));
         }
-        let sum = crc32fast::hash(&bytes[HEAD.len()..]);
-        bytes[7..15].copy_from_slice(&hexadecimal(sum));
+        let sum = check_sum(&bytes[HEAD.len()..]);
+        bytes[7..15].copy_from_slice(&sum);
         // JSON is UTF-8.
         text.0 = String::from_utf8(bytes).unwrap_or_default();
     }
@@ -369,7 +372,7 @@ impl Record {
             Ordering::Greater => return Err(RecordError::Newer(version)),
         }
         let (sum, json) = rest.split_once(' ').ok_or(RecordError::NotARecord)?;
-        if sum.as_bytes() != hexadecimal(crc32fast::hash(json.as_bytes())) {
+        if sum.as_bytes() != check_sum(json.as_bytes()) {
             return Err(RecordError::Damaged);
         }
         // serde_json's message can quote a value of the record, which may be a secret: keep the place only.
@@ -446,6 +449,11 @@ impl Record {
             self.history_dropped = self.history_dropped.saturating_add(1);
         }
     }
+}
+
+/// CRC-32, as it stands in a record. The net-cancel's body is among the bytes (R23).
+fn check_sum(bytes: &[u8]) -> [u8; 8] {
+    hexadecimal(off_the_stack::<SUM, _>(|| crc32fast::hash(bytes)))
 }
 
 impl core::fmt::Debug for Record {

@@ -39,4 +39,4 @@ pub use user_data::UserData;
 pub(crate) use charset::check_euc_kr;
 pub(crate) use inline::{ascii, check_ascii, serde_as_text, text_value};
 pub(crate) use mark::{hex_digits, hexadecimal};
-pub(crate) use wiped::{Bytes, CIPHER, HASH, append_json, json, off_the_stack, wipe, wipe_text};
+pub(crate) use wiped::{Bytes, CIPHER, HASH, SUM, append_json, json, off_the_stack, wipe, wipe_text};
