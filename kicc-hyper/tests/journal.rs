@@ -10,14 +10,13 @@ use std::{
 use kicc_hyper::journal::{Blocking, Opened, SqliteJournal, SqliteSettings};
 use kicc_proto::{
     journal::{
-        Admission, AsyncJournal, BoxFuture, Claim, Claimed, Expect, Force, Journal, Key, Kind, Listing,
-        Product, RecordText, Row, Standing, WriteError, Written,
+        Admission, AsyncJournal, BoxFuture, Claim, Claimed, Expect, Force, Journal, Listing, Row, WriteError,
+        Written,
     },
     time::UnixMillis,
-    values::{Environment, TerminalId, TransactionNumber},
 };
 use kicc_testkit::{
-    journal_kit::{Driven, Store, run},
+    journal_kit::{Driven, Store, row, run},
     memory::MemoryJournal,
 };
 use rusqlite::Connection;
@@ -96,31 +95,6 @@ fn a_blocking_journal_keeps_the_contract_when_it_is_awaited() {
 
 fn path(folder: &TempDir) -> PathBuf {
     folder.path().join("journal.db")
-}
-
-fn row(number: &str) -> Row {
-    Row {
-        key: Key {
-            environment: Environment::new("test").unwrap(),
-            product: Product::Simple,
-            terminal: TerminalId::new("T1").unwrap(),
-            number: TransactionNumber::new(number).unwrap(),
-        },
-        kind: Kind::Approval,
-        original: None,
-        authorisation_mark: None,
-        live: true,
-        standing: Standing::Open,
-        told: false,
-        revision: 1,
-        token: 1,
-        holder: "".into(),
-        lease_until: UnixMillis(0),
-        created_at: UnixMillis(1),
-        updated_at: UnixMillis(1),
-        suspect: false,
-        record: RecordText("{}".to_owned()),
-    }
 }
 
 async fn journal(settings: SqliteSettings) -> (TempDir, Arc<SqliteJournal>) {

@@ -8,39 +8,11 @@ use std::{
 };
 
 use kicc_proto::{
-    journal::{
-        Admission, Claim, Claimed, Expect, Force, Journal as _, Key, Kind, Listing, Product, RecordText, Row,
-        Standing, Written,
-    },
+    journal::{Admission, Claim, Claimed, Expect, Force, Journal as _, Listing, Row, Written},
     time::UnixMillis,
-    values::{Environment, TerminalId, TransactionNumber},
 };
+use kicc_testkit::journal_kit::row;
 use kicc_ureq::journal::{Opened, RestoredError, SqliteJournal};
-
-fn row(number: &str) -> Row {
-    Row {
-        key: Key {
-            environment: Environment::new("test").unwrap(),
-            product: Product::Simple,
-            terminal: TerminalId::new("T1").unwrap(),
-            number: TransactionNumber::new(number).unwrap(),
-        },
-        kind: Kind::Approval,
-        original: None,
-        authorisation_mark: None,
-        live: true,
-        standing: Standing::Open,
-        told: false,
-        revision: 1,
-        token: 1,
-        holder: "".into(),
-        lease_until: UnixMillis(0),
-        created_at: UnixMillis(1),
-        updated_at: UnixMillis(1),
-        suspect: false,
-        record: RecordText("{}".to_owned()),
-    }
-}
 
 fn store(journal: &SqliteJournal, number: &str) {
     assert_eq!(journal.write(&row(number), Expect::Absent), Ok(Written::Stored));

@@ -10,13 +10,11 @@ use std::{
 };
 
 use kicc_proto::{
-    journal::{
-        Claim, Claimed, Expect, Force, Journal as _, Key, Kind, Listing, Product, RecordText, Row, Standing,
-        Written,
-    },
+    journal::{Claim, Claimed, Expect, Force, Journal as _, Listing, RecordText, Row, Standing, Written},
     time::UnixMillis,
-    values::{Environment, Mark, TerminalId, TransactionNumber},
+    values::Mark,
 };
+use kicc_testkit::journal_kit;
 use kicc_ureq::journal::SqliteJournal;
 use rusqlite::{Connection, params};
 
@@ -30,27 +28,12 @@ fn counts() -> (usize, u32) {
 
 fn row(number: &str) -> Row {
     Row {
-        key: Key {
-            environment: Environment::new("test").unwrap(),
-            product: Product::Simple,
-            terminal: TerminalId::new("T1").unwrap(),
-            number: TransactionNumber::new(number).unwrap(),
-        },
-        kind: Kind::Approval,
-        original: None,
         authorisation_mark: Mark::new(&format!("mark-of-{number}")).ok(),
-        live: true,
-        standing: Standing::Open,
-        told: false,
-        revision: 1,
-        token: 1,
-        holder: "".into(),
-        lease_until: UnixMillis(0),
         created_at: NOW,
         updated_at: NOW,
-        suspect: false,
         // Shorter than a real one, of one to two kilobytes: no statement but pruning reads a closed one.
         record: RecordText("r".repeat(200)),
+        ..journal_kit::row(number)
     }
 }
 

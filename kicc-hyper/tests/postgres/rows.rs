@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use kicc_hyper::journal::{PostgresJournal, PostgresSettings};
 use kicc_proto::{
-    journal::{AsyncJournal, Claim, Claimed, Force, Key, Kind, Product, RecordText, Row, Standing},
+    journal::{AsyncJournal, Claim, Claimed, Force, Key, Product, Row},
     time::UnixMillis,
     values::{Environment, TerminalId, TransactionNumber},
 };
 use kicc_testkit::cluster::Cluster;
+pub use kicc_testkit::journal_kit::row;
 
 pub fn key(number: &str) -> Key {
     Key {
@@ -16,26 +17,6 @@ pub fn key(number: &str) -> Key {
         product: Product::Simple,
         terminal: TerminalId::new("T1").unwrap(),
         number: TransactionNumber::new(number).unwrap(),
-    }
-}
-
-pub fn row(number: &str) -> Row {
-    Row {
-        key: key(number),
-        kind: Kind::Approval,
-        original: None,
-        authorisation_mark: None,
-        live: true,
-        standing: Standing::Open,
-        told: false,
-        revision: 1,
-        token: 1,
-        holder: "".into(),
-        lease_until: UnixMillis(0),
-        created_at: UnixMillis(1),
-        updated_at: UnixMillis(1),
-        suspect: false,
-        record: RecordText("{}".to_owned()),
     }
 }
 

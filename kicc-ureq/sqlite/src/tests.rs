@@ -3,13 +3,11 @@
 use std::time::Duration;
 
 use kicc_proto::{
-    journal::{
-        Claim, Claimed, Expect, Force, Key, Kind, Listing, Product, RecordText, Row, Standing, WriteError,
-        Written, sql,
-    },
+    journal::{Claim, Claimed, Expect, Force, Listing, RecordText, Row, WriteError, Written, sql},
     time::UnixMillis,
     values::{Environment, TerminalId, TransactionNumber},
 };
+pub(crate) use kicc_testkit::journal_kit::row;
 use rusqlite::{Connection, OpenFlags, params_from_iter};
 use tempfile::TempDir;
 
@@ -23,31 +21,6 @@ fn journal() -> (TempDir, Parts) {
 
 pub(crate) fn insert(journal: &mut Parts, row: &Row) -> Result<Written, WriteError> {
     journal.writer.alone(|work| work.write(row, Expect::Absent))
-}
-
-pub(crate) fn row(number: &str) -> Row {
-    Row {
-        key: Key {
-            environment: Environment::new("test").unwrap(),
-            product: Product::Simple,
-            terminal: TerminalId::new("T1").unwrap(),
-            number: TransactionNumber::new(number).unwrap(),
-        },
-        kind: Kind::Approval,
-        original: None,
-        authorisation_mark: None,
-        live: true,
-        standing: Standing::Open,
-        told: false,
-        revision: 1,
-        token: 1,
-        holder: "".into(),
-        lease_until: UnixMillis(0),
-        created_at: UnixMillis(1),
-        updated_at: UnixMillis(1),
-        suspect: false,
-        record: RecordText("{}".to_owned()),
-    }
 }
 
 #[cfg(unix)]

@@ -17,6 +17,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use kicc_proto::{journal::Journal, time::UnixMillis};
 
+pub use self::rows::row;
 pub use kicc_proto::journal::Driven;
 
 /// A fresh journal, and what the contract does not say of it.

@@ -21,10 +21,16 @@ pub(super) fn key(number: &str) -> Key {
     }
 }
 
-/// An open approval that nobody holds, made in millisecond 1000.
-pub(super) fn approval(number: &str) -> Row {
+/// A row to write in a test of a store: an open approval at terminal `T1` that nobody holds, made in millisecond 1, with
+/// a record that is none.
+///
+/// # Panics
+/// When the number is none.
+#[must_use]
+pub fn row(number: &str) -> Row {
+    let terminal = TerminalId::new("T1").expect("a terminal");
     Row {
-        key: key(number),
+        key: Key { terminal, ..key(number) },
         kind: Kind::Approval,
         original: None,
         authorisation_mark: None,
@@ -35,10 +41,21 @@ pub(super) fn approval(number: &str) -> Row {
         token: 1,
         holder: "".into(),
         lease_until: UnixMillis(0),
+        created_at: UnixMillis(1),
+        updated_at: UnixMillis(1),
+        suspect: false,
+        record: RecordText("{}".to_owned()),
+    }
+}
+
+/// The kit's own, made in millisecond 1000.
+pub(super) fn approval(number: &str) -> Row {
+    Row {
+        key: key(number),
         created_at: UnixMillis(1_000),
         updated_at: UnixMillis(1_000),
-        suspect: false,
         record: RecordText(format!("{{\"about\":\"{number} 가\"}}")),
+        ..row(number)
     }
 }
 

@@ -1,39 +1,13 @@
 //! The tables, from one version to the next. Without PostgreSQL there is nothing to see; with `KICC_NO_SKIP=1` that fails.
 
-use kicc_proto::{
-    journal::{AsyncJournal as _, Expect, Key, Kind, Product, RecordText, Row, Standing, Written},
-    time::UnixMillis,
-    values::{Environment, TerminalId, TransactionNumber},
+use kicc_proto::journal::{AsyncJournal as _, Expect, Written};
+use kicc_testkit::{
+    cluster::{Cluster, Programs},
+    journal_kit::row,
 };
-use kicc_testkit::cluster::{Cluster, Programs};
 
 use super::*;
 use crate::journal::PostgresJournal;
-
-fn row(number: &str) -> Row {
-    Row {
-        key: Key {
-            environment: Environment::new("test").unwrap(),
-            product: Product::Simple,
-            terminal: TerminalId::new("T1").unwrap(),
-            number: TransactionNumber::new(number).unwrap(),
-        },
-        kind: Kind::Approval,
-        original: None,
-        authorisation_mark: None,
-        live: true,
-        standing: Standing::Open,
-        told: false,
-        revision: 1,
-        token: 1,
-        holder: "".into(),
-        lease_until: UnixMillis(0),
-        created_at: UnixMillis(1),
-        updated_at: UnixMillis(1),
-        suspect: false,
-        record: RecordText("{}".to_owned()),
-    }
-}
 
 const ADD: &str = "ALTER TABLE kicc_attempts ADD COLUMN branch TEXT";
 const FILL: &str = "UPDATE kicc_attempts SET branch = number";
