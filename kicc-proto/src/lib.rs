@@ -9,8 +9,9 @@
 //! ends in exactly one of the outcomes of [`flow::Outcome`]**, whatever is lost, delayed or killed between.
 //!
 //! Where things live: [`values`] (what goes on the wire, checked once), [`wire`] (one exchange as data,
-//! signing), [`simple`], [`easytalk`] and [`iamport`] (each product's messages), [`flow`] (what to do next), [`journal`] (the record and
-//! the contract of the store), [`codes`] (tables with Korean and English text), [`client`] (what the adapters' clients share).
+//! signing), [`simple`], [`easytalk`] and [`iamport`] (each product's messages), [`flow`] (what to do next),
+//! [`journal`] (the record and the contract of the store), [`codes`] (tables with Korean and English text), [`client`]
+//! (what the adapters' clients share).
 //!
 //! The stages of each product and every way from one to the next, drawn from [`flow::table`], are in
 //! `docs/state-machine.md` of the repository.

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! runs it against a simulated gateway of its own; `--gateway http://127.0.0.1:8080` against one that `kicc sandbox`
-//! plays; `--database postgres://shop@localhost/shop` keeps journal and books there. `--price 9013` loses the gateway's answer, `--price 9008` lets it decline (`kicc sandbox --help` has more).
+//! plays; `--database postgres://shop@localhost/shop` keeps journal and books there. `--price 9013` loses the gateway's
+//! answer, `--price 9008` lets it decline (`kicc sandbox --help` has more).
 
 pub mod books;
 mod pages;

@@ -1,7 +1,8 @@
 //! The example server and the client under load, process against process; replicas of it on one PostgreSQL.
 //!
 //! `KICC_LONG=1` runs the long form: ten thousand payments at once, ten thousand closed connections, a hundred kills
-//! and a hundred stops; twenty thousand orders of replicas. A test that needs what is not there is reported as ignored; with `KICC_NO_SKIP=1` it fails.
+//! and a hundred stops; twenty thousand orders of replicas. A test that needs what is not there is reported as ignored;
+//! with `KICC_NO_SKIP=1` it fails.
 
 mod books;
 #[path = "../../examples/server/main.rs"]
@@ -13,6 +14,7 @@ mod kill;
 mod load;
 mod merchant;
 mod process;
+#[path = "../../../kicc-ureq/tests/e2e/random.rs"]
 mod random;
 mod reuse;
 mod rounds;

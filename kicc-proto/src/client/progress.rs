@@ -4,9 +4,10 @@ use alloc::boxed::Box;
 
 use super::Error;
 use crate::{
+    codes::Text,
     flow::{Done, Ended, Outcome, RefundOutcome, Settle, Verdict, Wait, WaitReason},
     journal::{
-        Key, Row,
+        Key, Kind, Row,
         record::{Pending, Record, RecordError},
     },
     time::{Now, UnixMillis},
@@ -200,6 +201,22 @@ pub enum OpenReason {
 }
 
 impl Open {
+    /// For the customer's screen and the cashier. Our choice: nobody is to pay again meanwhile.
+    #[must_use]
+    pub fn text(&self) -> Text {
+        match (&self.provisional, self.record.kind) {
+            (Some(outcome), _) => outcome.text(),
+            (None, Kind::Approval) => Text {
+                ko: "결제 결과를 확인하고 있습니다. 다시 결제하지 마시고 잠시 기다려 주세요",
+                en: "We are checking what became of this payment. Please wait, and do not pay again",
+            },
+            (None, Kind::Refund) => Text {
+                ko: "환불 결과를 확인하고 있습니다. 잠시 기다려 주세요",
+                en: "We are checking what became of this refund. Please wait",
+            },
+        }
+    }
+
     /// Of an attempt that waits.
     #[must_use]
     pub fn of_wait(wait: &Wait, now: Now) -> Self {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{approval::Approval, said::Said};
 use crate::{
+    codes::Text,
     journal::{
         Kind,
         record::{Parked, Record, Why},
@@ -87,6 +88,45 @@ impl Outcome {
     pub fn safe_to_retry(&self) -> bool {
         self.charged() == Charged::No
     }
+
+    /// For the customer's screen and the cashier: whether money moved, and what to do now. Why a card was refused, the
+    /// tables of [`codes`](crate::codes) say. Our choice: never *failed* alone.
+    #[must_use]
+    pub fn text(&self) -> Text {
+        let (ko, en) = match self {
+            Outcome::Approved(_) => ("결제되었습니다", "Paid"),
+            Outcome::Declined(_) => {
+                ("결제되지 않았습니다. 청구되지 않습니다", "Not paid. You are not charged")
+            }
+            Outcome::NeverSent(_) => (
+                "결제되지 않았습니다. 카드사에 연결되지 않았으니 잠시 후 다시 결제해 주세요",
+                "Not paid. The card company could not be reached; please pay again in a moment",
+            ),
+            Outcome::Reversed(_) => (
+                "결제가 취소되었습니다. 청구되지 않으니 다시 결제해 주세요",
+                "The payment was voided. You are not charged; please pay again",
+            ),
+            Outcome::NeedsOperator { charged, .. } => for_staff(*charged),
+        };
+        Text { ko, en }
+    }
+}
+
+/// What a person must see to.
+fn for_staff(charged: Charged) -> (&'static str, &'static str) {
+    match charged {
+        Charged::Yes => (
+            "결제되었으나 주문을 처리하지 못했습니다. 다시 결제하지 마시고 직원에게 말씀해 주세요",
+            "Paid, but the order was not completed. Do not pay again; please ask our staff",
+        ),
+        Charged::No => {
+            ("청구되지 않았습니다. 직원에게 말씀해 주세요", "You are not charged. Please ask our staff")
+        }
+        Charged::Unknown => (
+            "결제되었는지 확인이 필요합니다. 다시 결제하지 마시고 직원에게 말씀해 주세요",
+            "It is not yet known whether this was paid. Do not pay again; please ask our staff",
+        ),
+    }
 }
 
 /// How a refund ended. Exactly these.
@@ -141,6 +181,31 @@ impl RefundOutcome {
                 resolution.is_some() && *charged == Charged::Yes
             }
         }
+    }
+    /// For the customer's screen and the cashier: whether the money goes back, and what to do now. Our choice.
+    #[must_use]
+    pub fn text(&self) -> Text {
+        let (ko, en) = match self {
+            RefundOutcome::Refunded => ("환불되었습니다", "Refunded"),
+            RefundOutcome::Refused(_) => {
+                ("환불이 거절되었습니다", "The refund was refused: you are still charged")
+            }
+            RefundOutcome::NotAttempted(_) => (
+                "환불되지 않았습니다. 카드사에 연결되지 않았으니 잠시 후 다시 시도해 주세요",
+                "Not refunded. The card company could not be reached; please try again in a moment",
+            ),
+            RefundOutcome::NeedsOperator { charged, .. } => match charged {
+                Charged::Yes => {
+                    ("환불되지 않았습니다. 직원에게 말씀해 주세요", "Not refunded. Please ask our staff")
+                }
+                Charged::No => ("환불되었습니다", "Refunded"),
+                Charged::Unknown => (
+                    "환불되었는지 확인이 필요합니다. 직원에게 말씀해 주세요",
+                    "It is not yet known whether this was refunded. Please ask our staff",
+                ),
+            },
+        };
+        Text { ko, en }
     }
 }
 

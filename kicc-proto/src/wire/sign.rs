@@ -99,7 +99,8 @@ impl Nonce {
     }
 }
 
-/// What stands for an authorisation in the journal, so that it is spent once (R3): a mark from which without the key nobody can tell the id.
+/// What stands for an authorisation in the journal, so that it is spent once (R3): a mark from which without the key
+/// nobody can tell the id.
 ///
 /// # Errors
 /// The signer's.

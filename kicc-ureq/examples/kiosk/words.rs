@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use kicc_proto::{
-    codes::{Class, Codes, ResultCode},
-    flow::{Charged, Outcome, said::Said},
+    codes::{Class, Codes, ResultCode, Text},
+    flow::{Charged, Outcome, Verdict, said::Said},
 };
 use kicc_ureq::{Error, Progress, Settled};
 
@@ -22,46 +22,39 @@ pub fn won(amount: u64) -> String {
 pub fn progress(progress: &Progress) -> Vec<String> {
     match progress {
         Progress::Settled(settled) => self::settled(settled),
-        Progress::Open(_) => {
-            vec!["결제 결과를 확인하고 있습니다".into(), "다시 결제하지 마시고 잠시 기다려 주세요".into()]
-        }
+        Progress::Open(open) => lines(open.text()),
     }
 }
 
-/// How it ended.
+/// How it ended, in the library's words, and what this shop adds to them.
 pub fn settled(settled: &Settled) -> Vec<String> {
-    let Some(outcome) = settled.outcome() else { return vec!["환불 처리가 끝났습니다".into()] };
-    match outcome {
-        Outcome::Approved(approval) => {
-            vec!["결제되었습니다".into(), format!("승인번호 {}", approval.approval_number().unwrap_or("-"))]
-        }
-        Outcome::Declined(said) => declined(said),
-        Outcome::NeverSent(_) => vec![
-            "결제되지 않았습니다".into(),
-            "카드사에 연결되지 않았습니다. 잠시 후 다시 결제해 주세요".into(),
-        ],
-        Outcome::Reversed(_) => {
-            vec!["결제가 취소되었습니다. 청구되지 않습니다".into(), "다시 결제해 주세요".into()]
-        }
-        Outcome::NeedsOperator { charged, .. } => {
-            let money = match charged {
-                Charged::Yes => "결제되었으나 주문을 처리하지 못했습니다",
-                Charged::No => "결제되지 않았습니다",
-                Charged::Unknown => "결제되었는지 확인이 필요합니다",
-            };
-            vec![money.into(), "다시 결제하지 마시고 직원에게 말씀해 주세요".into()]
+    match settled.verdict() {
+        Verdict::Refund(outcome) => lines(outcome.text()),
+        Verdict::Approval(outcome) => {
+            let mut lines = lines(outcome.text());
+            match outcome {
+                Outcome::Approved(approval) => {
+                    lines.push(format!("승인번호 {}", approval.approval_number().unwrap_or("-")));
+                }
+                Outcome::Declined(said) => lines.extend(why_declined(said)),
+                _ => {}
+            }
+            lines
         }
     }
 }
 
-/// A refusal, with the library's words for its code and for what to do about it.
-fn declined(said: &Said) -> Vec<String> {
-    let mut lines = vec!["결제되지 않았습니다".into()];
-    if let Ok(code) = ResultCode::new(&said.code) {
-        lines.extend(Codes::text(code).map(|text| text.ko.to_owned()));
-        if let Class::IssuerRefusal(hint) = Codes::default().class(code) {
-            lines.push(hint.text().ko.to_owned());
-        }
+/// A sentence to a line.
+fn lines(text: Text) -> Vec<String> {
+    text.ko.split(". ").map(str::to_owned).collect()
+}
+
+/// What the library's tables say of a refusal's code, and what to do about it.
+fn why_declined(said: &Said) -> Vec<String> {
+    let Ok(code) = ResultCode::new(&said.code) else { return Vec::new() };
+    let mut lines: Vec<_> = Codes::text(code).map(|text| text.ko.to_owned()).into_iter().collect();
+    if let Class::IssuerRefusal(hint) = Codes::default().class(code) {
+        lines.push(hint.text().ko.to_owned());
     }
     lines
 }

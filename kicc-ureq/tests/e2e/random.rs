@@ -1,4 +1,4 @@
-//! Randomness that can be had again: which bytes, which instants.
+//! Randomness that can be had again: which bytes, which instants, in which order. The proofs with processes share it.
 
 use std::{
     sync::LazyLock,

@@ -3,8 +3,8 @@
 //!
 //! Codes that the documentation does not give are our choice, and in no list of it: `9999` a decline that nobody
 //! knows, `8999` an approval that was net-cancelled before it came, `7001` already voided, `7002` nothing to cancel,
-//! `7003` a cancel that does not fit its approval, `7004` an id that is not this merchant's, `7005` an authorisation that no window
-//! gave, `7777` proves nothing.
+//! `7003` a cancel that does not fit its approval, `7004` an id that is not this merchant's, `7005` an authorisation
+//! that no window gave, `7777` proves nothing.
 
 mod answers;
 mod auth;

@@ -38,6 +38,10 @@ fn an_outcome_says_who_is_charged_and_whether_to_try_again() {
     ] {
         let again = charged == Charged::No;
         assert_eq!((outcome.name(), outcome.charged(), outcome.safe_to_retry()), (name, charged, again));
+        let text = outcome.text();
+        let warned = (text.ko.contains("다시 결제하지 마시고"), text.en.contains("not pay again"));
+        let unclear = !again && name != "approved";
+        assert_eq!(warned, (unclear, unclear), "{text:?}");
     }
     let words = [Charged::Yes, Charged::No, Charged::Unknown].map(Charged::as_str);
     assert_eq!(words, ["yes", "no", "unknown"]);
