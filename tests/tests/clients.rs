@@ -44,12 +44,15 @@ struct Ureq;
 
 impl Adapter for Ureq {
     fn client(&self, setup: Setup) -> Result<Box<dyn Client>, BuildError> {
-        let Setup { base_url, journal, policy, terminals, accept, patience } = setup;
+        let Setup { base_url, journal, policy, terminals, accept, holds, patience } = setup;
         let http = kicc_ureq::http::Http::new(HttpSettings::new(base_url)).unwrap();
         let mut builder = ureq::Client::builder(http, Arc::new(journal)).policy(policy);
         builder = terminals.into_iter().fold(builder, ureq::Builder::terminal);
         if let Some(accept) = accept {
             builder = builder.accept_step(move |question: &Question<'_>| accept(question));
+        }
+        if let Some(holds) = holds {
+            builder = builder.holds_step(move |question: &Question<'_>| holds(question));
         }
         if let Some(patience) = patience {
             builder = builder.patience(patience);
@@ -157,11 +160,11 @@ struct Hyper(Handle);
 
 impl Adapter for Hyper {
     fn client(&self, setup: Setup) -> Result<Box<dyn Client>, BuildError> {
-        let Setup { base_url, journal, policy, terminals, accept, patience } = setup;
+        let Setup { base_url, journal, policy, terminals, accept, holds, patience } = setup;
         let journal = Arc::new(journal);
         let handle = Arc::downgrade(&journal);
         let journal = Arc::new(Blocking::new(journal));
-        let builder = asking(self.builder(&base_url, journal, policy, terminals), accept, patience);
+        let builder = asking(self.builder(&base_url, journal, policy, terminals), accept, holds, patience);
         Ok(Box::new(Waits { client: Some(builder.build()?), runtime: self.0.clone(), journal: handle }))
     }
 }
@@ -169,13 +172,20 @@ impl Adapter for Hyper {
 fn asking(
     mut builder: hyper::Builder,
     accept: Option<AcceptStep>,
+    holds: Option<AcceptStep>,
     patience: Option<Duration>,
 ) -> hyper::Builder {
+    let answering = |step: AcceptStep| {
+        move |question: hyper::Question| {
+            let step = Arc::clone(&step);
+            async move { step(&borrowed(&question)) }
+        }
+    };
     if let Some(accept) = accept {
-        builder = builder.accept_step(move |question: hyper::Question| {
-            let accept = Arc::clone(&accept);
-            async move { accept(&borrowed(&question)) }
-        });
+        builder = builder.accept_step(answering(accept));
+    }
+    if let Some(holds) = holds {
+        builder = builder.holds_step(answering(holds));
     }
     match patience {
         Some(patience) => builder.patience(patience),
@@ -211,22 +221,23 @@ impl Postgres {
 
 impl Adapter for Postgres {
     fn client(&self, setup: Setup) -> Result<Box<dyn Client>, BuildError> {
-        let Setup { base_url, journal, policy, terminals, accept, patience } = setup;
+        let Setup { base_url, journal, policy, terminals, accept, holds, patience } = setup;
         let journal = Arc::new(self.journal(journal));
         let builder = self.hyper.builder(&base_url, journal, policy, terminals);
-        let client = Some(asking(builder, accept, patience).build()?);
+        let client = Some(asking(builder, accept, holds, patience).build()?);
         Ok(Box::new(Waits { client, runtime: self.hyper.0.clone(), journal: Weak::new() }))
     }
 }
 
 /// What looks into the journal in memory, or breaks it: `kicc-hyper`'s own tests do so with PostgreSQL.
-const IN_MEMORY: [&str; 6] = [
+const IN_MEMORY: [&str; 7] = [
     "r2_what_cannot_be_recorded_is_never_sent",
     "r2_while_the_journal_does_not_say_whether_it_was_recorded_it_is_open",
     "r3_what_this_call_could_not_record_is_never_sent_only_if_nobody_recorded_it",
     "r14_no_more_rescues_are_in_flight_than_this_process_has_a_share_of",
     "r16_what_this_call_could_not_record_is_not_attempted_only_if_nobody_else_refunded",
     "r17_a_stopping_client_leaves_its_rescues_to_recovery",
+    "r24_after_a_restore_the_books_are_asked_and_not_written",
 ];
 
 impl Hyper {
@@ -526,6 +537,7 @@ fn setup(van: &Van, product: Product) -> Setup {
             Product::Iamport => iamport_terminal(),
         }],
         accept: Some(Arc::new(faults::accept)),
+        holds: None,
         patience: None,
     }
 }

@@ -104,13 +104,17 @@ impl Shop {
                 Arc::new(PostgresJournal::open_with(address, settings_of_journal(&policy)).await?),
             ),
         };
-        let accepting = books.clone();
+        let (accepting, holding) = (books.clone(), books.clone());
         let client = Client::builder(http.clone(), journal)
             .policy(policy)
             .terminal(Terminal { merchant: Merchant::EasyTalk(merchant.clone()), keys: Keys::None })
             .accept_step(move |question| {
                 let books = accepting.clone();
                 async move { books.accept(question).await }
+            })
+            .holds_step(move |question| {
+                let books = holding.clone();
+                async move { books.holds(question).await }
             })
             .patience(patience)
             .build()?;

@@ -1,4 +1,4 @@
-//! The merchant's accept step.
+//! What the merchant is asked: to take an approval into its books, and what they hold.
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
@@ -17,8 +17,7 @@ pub struct Question {
     pub key: Key,
     /// In won.
     pub amount: Amount,
-    /// The approval to be written into the books. `None` after a journal was restored from a backup: then the
-    /// question is only whether the books hold a sale under that number (R24).
+    /// Of the accept step: what the gateway stated, as far as it is at hand. Of the question after a restore `None`.
     pub approval: Option<Approval>,
     /// The record as it stands.
     pub record: Arc<Record>,
@@ -52,7 +51,26 @@ where
     }
 }
 
-pub(super) async fn ask(step: &dyn AcceptStep, question: Question) -> Answer {
-    let answer = async { step.accept(question).await };
+/// Looks whether the merchant's books hold a sale under a number, and writes nothing: it is asked after the journal was
+/// restored from a backup, when nobody knows what became of the payment since (R24).
+pub trait HoldsStep: Send + Sync {
+    /// Answers the question. A panic counts as [`Answer::CannotTell`]; so does a dropped future, after which the
+    /// question is asked again.
+    fn holds(&self, question: Question) -> BoxFuture<'_, Answer>;
+}
+
+impl<F, A> HoldsStep for F
+where
+    F: Fn(Question) -> A + Send + Sync,
+    A: Future<Output = Answer> + Send + 'static,
+{
+    fn holds(&self, question: Question) -> BoxFuture<'_, Answer> {
+        Box::pin(self(question))
+    }
+}
+
+/// A panic of the merchant's is *cannot tell*.
+pub(super) async fn ask<'a>(step: impl FnOnce() -> BoxFuture<'a, Answer>) -> Answer {
+    let answer = async { step().await };
     AssertUnwindSafe(answer).catch_unwind().await.unwrap_or(Answer::CannotTell)
 }

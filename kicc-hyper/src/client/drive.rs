@@ -225,18 +225,19 @@ impl Hand {
         let number = settle.key().number.clone();
         let _lease = inner.keep(settle.key(), settle.token());
         let guard = self.guard(settle, |settle, _| Step::Settle(settle));
-        let answer = accept::ask(&**step, question).await;
+        let answer = accept::ask(|| step.accept(question)).await;
         debug!(%number, ?answer, "the accept step answered");
         answer.settle(guard.take(), inner.clock.now())
     }
 
+    /// Asks what the books hold (R24), and keeps the lease while they look (R20).
     async fn ask_books(&self, ask: AskBooks) -> Step {
         let inner = &self.inner;
-        let Some(step) = &inner.accept else { return ask.nobody_to_ask(inner.clock.now()) };
+        let Some(step) = &inner.holds else { return ask.nobody_to_ask(inner.clock.now()) };
         let question = client::Question::of_books(&ask).into();
         let _lease = inner.keep(ask.key(), ask.token());
         let guard = self.guard(ask, |ask, _| Step::AskBooks(ask));
-        let answer = accept::ask(&**step, question).await;
+        let answer = accept::ask(|| step.holds(question)).await;
         answer.books(guard.take(), inner.clock.now())
     }
 }

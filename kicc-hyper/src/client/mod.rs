@@ -55,7 +55,7 @@ pub use kicc_proto::client::{
 #[cfg(feature = "postgres")]
 pub use self::joined::{AcceptedIn, Joined};
 pub use self::{
-    accept::{AcceptStep, Question},
+    accept::{AcceptStep, HoldsStep, Question},
     background::OnDrop,
     clock::Clock,
     counters::Counts,
@@ -88,6 +88,7 @@ pub(crate) struct Inner {
     driver: Driver,
     terminals: Terminals,
     accept: Option<Arc<dyn AcceptStep>>,
+    holds: Option<Arc<dyn HoldsStep>>,
     patience: Option<Duration>,
     on_drop: OnDrop,
     clock: Clock,
@@ -127,6 +128,7 @@ pub struct Builder {
     policy: Policy,
     terminals: Vec<Terminal>,
     accept: Option<Arc<dyn AcceptStep>>,
+    holds: Option<Arc<dyn HoldsStep>>,
     patience: Option<Duration>,
     on_drop: OnDrop,
 }
@@ -151,6 +153,14 @@ impl Builder {
     #[must_use]
     pub fn accept_step(mut self, step: impl AcceptStep + 'static) -> Self {
         self.accept = Some(Arc::new(step));
+        self
+    }
+
+    /// The function that looks whether the merchant's books hold a sale under a number, and writes nothing. It is asked
+    /// once a journal was restored from a backup; without it each payment that is then in doubt goes to a person (R24).
+    #[must_use]
+    pub fn holds_step(mut self, step: impl HoldsStep + 'static) -> Self {
+        self.holds = Some(Arc::new(step));
         self
     }
 
@@ -188,6 +198,7 @@ impl Builder {
                 journal: self.journal,
                 terminals,
                 accept: self.accept,
+                holds: self.holds,
                 patience: self.patience,
                 on_drop: self.on_drop,
                 clock: Clock::new(),
@@ -212,6 +223,7 @@ impl Client {
             policy: Policy::default(),
             terminals: Vec::new(),
             accept: None,
+            holds: None,
             patience: None,
             on_drop: OnDrop::default(),
         }

@@ -1,4 +1,4 @@
-//! The question of the merchant's accept step, and its answer (R19).
+//! What the merchant is asked, and its answers (R19, R24).
 
 use crate::{
     flow::{AskBooks, Settle, Step, approval::Approval},
@@ -14,22 +14,22 @@ pub struct Question<'a> {
     pub key: &'a Key,
     /// In won.
     pub amount: &'a Amount,
-    /// The approval to be written into the books. `None` after a journal was restored from a backup: then the
-    /// question is only whether the books hold a sale under that number (R24).
+    /// Of the accept step: what the gateway stated, as far as it is at hand. Of the question after a restore `None`.
     pub approval: Option<&'a Approval>,
     /// The record as it stands.
     pub record: &'a Record,
 }
 
 impl<'a> Question<'a> {
-    /// About an approval that waits for the merchant.
+    /// Shall the books hold this approval? For the accept step, which writes it into them.
     #[must_use]
     pub fn of_settle(settle: &'a Settle) -> Self {
         let record = settle.record();
         Question { key: &record.key, amount: &record.amount, approval: settle.approval(), record }
     }
 
-    /// About a record of which nobody knows whether it is the latest (R24).
+    /// Do the books hold a sale under this number? Asked after the journal was restored from a backup, when nobody knows
+    /// whether this record is the latest: nothing is to be written (R24).
     #[must_use]
     pub fn of_books(ask: &'a AskBooks) -> Self {
         let record = ask.record();

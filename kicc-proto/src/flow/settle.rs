@@ -136,7 +136,7 @@ impl AskBooks {
         Step::Wait(Wait::new(self.life, WaitReason::Merchant, until, Resume::AskBooks))
     }
 
-    /// There is no accept step that could be asked: a person must look.
+    /// There is nobody who could be asked: a person must look.
     pub fn nobody_to_ask(self, now: Now) -> Step {
         self.park(OperatorReason::JournalBehindBooks, now)
     }

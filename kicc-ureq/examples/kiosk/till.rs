@@ -51,13 +51,14 @@ impl Till {
     pub fn boot(folder: &Path, gateway: &str) -> Result<Till, Box<dyn StdError>> {
         let books = Arc::new(Books { path: folder.join("books.csv"), writing: Mutex::new(()) });
         let journal = Arc::new(SqliteJournal::open(folder.join("journal.db"))?);
-        let accepting = Arc::clone(&books);
+        let (accepting, holding) = (Arc::clone(&books), Arc::clone(&books));
         let client = Client::builder(Http::new(HttpSettings::new(gateway))?, journal)
             .policy(policy())
             .terminal(simple_terminal("T123456789"))
             // A customer is not kept standing longer than this without being told what is going on.
             .patience(Duration::from_millis(100))
             .accept_step(move |question: &Question<'_>| accepting.accept(question))
+            .holds_step(move |question: &Question<'_>| holding.holds(question))
             .build()?;
         Ok(Till { client, books, last_number: Mutex::new(0) })
     }
@@ -153,10 +154,6 @@ impl Books {
         if self.read().contains_key(number) {
             return Answer::Held;
         }
-        // Asked after a backup was restored: only whether they hold it (R24).
-        if question.approval.is_none() {
-            return Answer::NotHeld;
-        }
         let write = || {
             let mut file = OpenOptions::new().create(true).append(true).open(&self.path)?;
             writeln!(file, "{number},{}", question.amount.total().0)?;
@@ -164,6 +161,11 @@ impl Books {
         };
         // Whether a write that failed has left a line nobody knows: it is asked again, and looked up then.
         write().map_or(Answer::CannotTell, |()| Answer::Held)
+    }
+
+    /// What they say after a backup was restored: only whether they hold it (R24).
+    fn holds(&self, question: &Question<'_>) -> Answer {
+        if self.read().contains_key(question.key.number.as_str()) { Answer::Held } else { Answer::NotHeld }
     }
 
     fn read(&self) -> BTreeMap<String, u64> {

@@ -1,4 +1,4 @@
-//! The merchant's accept step.
+//! What the merchant is asked: to take an approval into its books, and what they hold.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -16,6 +16,20 @@ impl<F: Fn(&Question<'_>) -> Answer + Send + Sync> AcceptStep for F {
     }
 }
 
-pub(super) fn ask(step: &dyn AcceptStep, question: &Question<'_>) -> Answer {
-    catch_unwind(AssertUnwindSafe(|| step.accept(question))).unwrap_or(Answer::CannotTell)
+/// Looks whether the merchant's books hold a sale under a number, and writes nothing: it is asked after the journal was
+/// restored from a backup, when nobody knows what became of the payment since (R24).
+pub trait HoldsStep: Send + Sync {
+    /// Answers the question. A panic counts as [`Answer::CannotTell`].
+    fn holds(&self, question: &Question<'_>) -> Answer;
+}
+
+impl<F: Fn(&Question<'_>) -> Answer + Send + Sync> HoldsStep for F {
+    fn holds(&self, question: &Question<'_>) -> Answer {
+        self(question)
+    }
+}
+
+/// A panic of the merchant's is *cannot tell*.
+pub(super) fn ask(step: impl FnOnce() -> Answer) -> Answer {
+    catch_unwind(AssertUnwindSafe(step)).unwrap_or(Answer::CannotTell)
 }

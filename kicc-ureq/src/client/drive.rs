@@ -146,17 +146,18 @@ impl Inner {
         let Some(step) = &self.accept else { return settle.accept(self.clock.now()) };
         let answer = {
             let _lease = self.keeper.keep(settle.key(), settle.token());
-            accept::ask(&**step, &Question::of_settle(&settle))
+            accept::ask(|| step.accept(&Question::of_settle(&settle)))
         };
         event!(DEBUG, number = %settle.key().number, answer = ?answer, "the accept step answered");
         answer.settle(settle, self.clock.now())
     }
 
+    /// Asks what the books hold (R24), and keeps the lease while they look (R20).
     fn ask_books(&self, ask: AskBooks) -> Step {
-        let Some(step) = &self.accept else { return ask.nobody_to_ask(self.clock.now()) };
+        let Some(step) = &self.holds else { return ask.nobody_to_ask(self.clock.now()) };
         let answer = {
             let _lease = self.keeper.keep(ask.key(), ask.token());
-            accept::ask(&**step, &Question::of_books(&ask))
+            accept::ask(|| step.holds(&Question::of_books(&ask)))
         };
         answer.books(ask, self.clock.now())
     }

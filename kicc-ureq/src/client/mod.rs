@@ -34,7 +34,7 @@ pub use kicc_proto::client::{
 };
 
 pub use self::{
-    accept::AcceptStep,
+    accept::{AcceptStep, HoldsStep},
     clock::Clock,
     drive::{Begun, Undecided},
     iamport::Verified,
@@ -62,6 +62,7 @@ pub(crate) struct Inner {
     driver: Driver,
     terminals: Terminals,
     accept: Option<Arc<dyn AcceptStep>>,
+    holds: Option<Arc<dyn HoldsStep>>,
     patience: Option<Duration>,
     clock: Clock,
     rescues: Slots,
@@ -79,6 +80,7 @@ pub struct Builder {
     policy: Policy,
     terminals: Vec<Terminal>,
     accept: Option<Arc<dyn AcceptStep>>,
+    holds: Option<Arc<dyn HoldsStep>>,
     patience: Option<Duration>,
 }
 
@@ -102,6 +104,14 @@ impl Builder {
     #[must_use]
     pub fn accept_step(mut self, step: impl AcceptStep + 'static) -> Self {
         self.accept = Some(Arc::new(step));
+        self
+    }
+
+    /// The function that looks whether the merchant's books hold a sale under a number, and writes nothing. It is asked
+    /// once a journal was restored from a backup; without it each payment that is then in doubt goes to a person (R24).
+    #[must_use]
+    pub fn holds_step(mut self, step: impl HoldsStep + 'static) -> Self {
+        self.holds = Some(Arc::new(step));
         self
     }
 
@@ -134,6 +144,7 @@ impl Builder {
                 journal: self.journal,
                 terminals,
                 accept: self.accept,
+                holds: self.holds,
                 patience: self.patience,
                 clock,
                 rescues: slots,
@@ -156,6 +167,7 @@ impl Client {
             policy: Policy::default(),
             terminals: Vec::new(),
             accept: None,
+            holds: None,
             patience: None,
         }
     }

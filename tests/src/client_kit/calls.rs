@@ -21,8 +21,8 @@ use kicc_proto::{
 };
 
 use super::{
-    Adapter, Begun, Case, Order, Setup, Shop, easytalk_terminal, iamport_terminal, number, outcome, refunded,
-    settled, simple_terminal, still_open,
+    AcceptStep, Adapter, Begun, Case, Order, Setup, Shop, easytalk_terminal, iamport_terminal, number,
+    outcome, refunded, settled, simple_terminal, still_open,
 };
 use crate::{
     memory::{Fault, MemoryJournal},
@@ -36,6 +36,7 @@ pub(super) fn cases() -> Vec<Case> {
         r19_begin_hands_the_decision_to_the_caller,
         r19_what_was_begun_waits_for_an_accept_step,
         r19_a_panic_is_cannot_tell,
+        r24_after_a_restore_the_books_are_asked_and_not_written,
         r13d_patience_ends_before_the_quiet_period,
         r13d_the_first_success_may_be_told,
         r16_a_refund_is_done_once,
@@ -147,6 +148,43 @@ fn r19_a_panic_is_cannot_tell(adapter: &dyn Adapter) {
         }));
     });
     assert_eq!(outcome(client.approve(&order("ORD-1"))).name(), "approved");
+}
+
+/// R24: after a restore nobody's accept step is asked to write a sale down, whatever it would say: the books say what
+/// they hold, and where they are not asked, a person must look.
+fn r24_after_a_restore_the_books_are_asked_and_not_written(adapter: &dyn Adapter) {
+    for (says, expected) in [
+        (Some(Answer::Held), "needs_operator"),
+        (Some(Answer::NotHeld), "reversed"),
+        (None, "needs_operator"),
+    ] {
+        let shop = Shop::new(adapter);
+        {
+            let dying = shop.client_with(|setup| setup.patience = Some(Duration::from_millis(10)));
+            still_open(dying.approve(&order("Xhanga-1")));
+        }
+        shop.journal.restored("B-").expect("no number began so");
+        let (written, asked) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let client = shop.client_with(|setup| {
+            let (written, asked) = (Arc::clone(&written), Arc::clone(&asked));
+            setup.accept = Some(Arc::new(move |_: &Question<'_>| {
+                written.fetch_add(1, Ordering::SeqCst);
+                Answer::Held
+            }));
+            setup.holds = says.map(|says| -> AcceptStep {
+                Arc::new(move |question: &Question<'_>| {
+                    asked.fetch_add(1, Ordering::SeqCst);
+                    assert_eq!((question.key.number.as_str(), question.approval), ("Xhanga-1", None));
+                    says
+                })
+            });
+        });
+        client.recover(&mut |_| Told::Yes).expect("the journal is read");
+        let ended = client.outcome(&number("Xhanga-1")).map(|progress| progress.expect("it is known"));
+        assert_eq!(outcome(ended).name(), expected, "{says:?}");
+        let counted = (written.load(Ordering::SeqCst), asked.load(Ordering::SeqCst));
+        assert_eq!(counted, (0, usize::from(says.is_some())), "{says:?}");
+    }
 }
 
 /// R13: who does not stand by is told *still open*, with the reason, and may wait later.

@@ -60,11 +60,13 @@ pub struct Setup {
     pub terminals: Vec<Terminal>,
     /// Its accept step, if it has one.
     pub accept: Option<AcceptStep>,
+    /// What its books say after a restore, if they are asked.
+    pub holds: Option<AcceptStep>,
     /// How long a call stands by.
     pub patience: Option<Duration>,
 }
 
-/// A merchant's accept step; it may panic.
+/// A merchant's accept step, or what its books hold; it may panic.
 pub type AcceptStep = Arc<dyn Fn(&Question<'_>) -> Answer + Send + Sync>;
 
 /// A client under test, called from many threads at once; an async client blocks on its runtime. Its calls are those of
@@ -372,6 +374,7 @@ impl<'a> Shop<'a> {
             policy,
             terminals: vec![simple_terminal("T123456789")],
             accept: None,
+            holds: None,
             patience: None,
         }
     }

@@ -117,28 +117,25 @@ impl Books {
         self.0.execute(sql, values).await.map(drop)
     }
 
-    /// The accept step: the books take an order in as paid, or have done so before, or do not know it. Asked without an
-    /// approval (after a journal was restored from a backup) they only say what they hold.
+    /// The accept step: the books take an order in as paid, or have done so before, or do not know it.
     pub async fn accept(&self, question: Question) -> Answer {
-        match self.hold(&question).await {
-            Ok(true) => Answer::Held,
-            Ok(false) => Answer::NotHeld,
-            Err(error) => {
-                tracing::error!(%error, "the books cannot tell whether they hold a sale");
-                Answer::CannotTell
-            }
-        }
+        let note = question.approval.as_ref().and_then(Approval::approval_number);
+        let accept = async {
+            let values = accepted(note, &question.key.number, question.amount.total())?;
+            Ok(self.0.execute(ACCEPT, values).await? == 1)
+        };
+        answer(accept.await)
     }
 
-    async fn hold(&self, question: &Question) -> Result<bool, Error> {
-        let (number, amount) = (&question.key.number, question.amount.total());
-        if let Some(approval) = &question.approval {
-            let note = approval.approval_number();
-            return Ok(self.0.execute(ACCEPT, accepted(note, number, amount)?).await? == 1);
-        }
+    /// What they say after a journal was restored from a backup: whether they hold it (R24).
+    pub async fn holds(&self, question: Question) -> Answer {
         let sql = "SELECT order_number, number, amount, state, note FROM orders \
             WHERE number = $1 AND amount = $2 AND state = 'paid'";
-        Ok(!self.0.select(sql, vec![number.as_str().into(), won(amount)?]).await?.is_empty())
+        let look = async {
+            let values = vec![question.key.number.as_str().into(), won(question.amount.total())?];
+            Ok(!self.0.select(sql, values).await?.is_empty())
+        };
+        answer(look.await)
     }
 
     /// The same in a transaction, which is the caller's to commit.
@@ -183,6 +180,18 @@ impl Books {
         let text = |text: Option<&str>| Value::Text(text.map(str::to_owned));
         let values = vec![to.name().into(), text(note), number.as_str().into(), text(from.map(State::name))];
         self.0.execute(sql, values).await.map(drop)
+    }
+}
+
+/// Whether the books hold it, for the client.
+fn answer(held: Result<bool, Error>) -> Answer {
+    match held {
+        Ok(true) => Answer::Held,
+        Ok(false) => Answer::NotHeld,
+        Err(error) => {
+            tracing::error!(%error, "the books cannot tell whether they hold a sale");
+            Answer::CannotTell
+        }
     }
 }
 

@@ -1,4 +1,5 @@
-//! The accept step as a command (R19): 0 held, 10 not held, anything else cannot tell.
+//! The accept step as a command (R19), and the question what the books hold (R24): 0 held, 10 not held, anything else
+//! cannot tell.
 
 use std::{
     io::{self, Write as _},
@@ -7,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kicc_ureq::client::{AcceptStep, Answer, Question};
+use kicc_ureq::client::{AcceptStep, Answer, HoldsStep, Question};
 use serde::Serialize;
 
 use crate::result::ApprovalLine;
@@ -15,13 +16,49 @@ use crate::result::ApprovalLine;
 /// How long a command may take where nothing else is said (our choice).
 pub const TIME_LIMIT: Duration = Duration::from_secs(30);
 
-/// A command that the shell runs once or more for each approval; so it must be idempotent.
+/// What names the commands, where the configuration does not.
+#[derive(clap::Args)]
+pub struct AcceptArgs {
+    /// The accept step: a shell command that writes an approval into the shop's books. Exit 0: held, 10: not held,
+    /// anything else: cannot tell. Instead of `[accept] command`
+    #[arg(long, value_name = "CMD")]
+    on_approved: Option<String>,
+    /// A shell command that says, after a journal was restored, whether the books hold a sale, and writes nothing. The
+    /// same exit codes. Instead of `[accept] holds`; without it such a sale goes to a person
+    #[arg(long, value_name = "CMD")]
+    holds: Option<String>,
+}
+
+/// The commands that a client asks.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AcceptCommands {
+    /// Writes an approval into the books.
+    pub accept: Option<AcceptCommand>,
+    /// Says what they hold.
+    pub holds: Option<AcceptCommand>,
+    /// How long either may take.
+    pub time_limit: Option<Duration>,
+}
+
+impl AcceptCommands {
+    /// These, but for what the command line names.
+    pub fn with(mut self, args: &AcceptArgs) -> Self {
+        let time_limit = self.time_limit.unwrap_or(TIME_LIMIT);
+        let named =
+            |command: &Option<String>| command.clone().map(|command| AcceptCommand { command, time_limit });
+        self.accept = named(&args.on_approved).or(self.accept);
+        self.holds = named(&args.holds).or(self.holds);
+        self
+    }
+}
+
+/// A command that the shell runs once or more for each question; so it must be idempotent.
 ///
 /// On standard input it gets one JSON object; in its environment `KICC_NUMBER`, which is one of its `KICC_PRODUCT`
 /// (`simple`, `easytalk` or `iamport`) at its `KICC_TERMINAL_ID` (R3), `KICC_AMOUNT` (won),
 /// `KICC_APPROVAL_NUMBER` (empty where none is known) and `KICC_QUESTION`: `approved`, or `restored` where a journal
-/// came from a backup and the question is only whether the books hold a sale under that number (R24). What it prints
-/// goes to standard error.
+/// came from a backup and the question is only whether the books hold a sale under that number, and nothing is to be
+/// written (R24). What it prints goes to standard error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AcceptCommand {
     /// As the shell reads it.
@@ -32,31 +69,41 @@ pub struct AcceptCommand {
 
 impl AcceptStep for AcceptCommand {
     fn accept(&self, question: &Question<'_>) -> Answer {
+        self.ask("approved", question)
+    }
+}
+
+impl HoldsStep for AcceptCommand {
+    fn holds(&self, question: &Question<'_>) -> Answer {
+        self.ask("restored", question)
+    }
+}
+
+impl AcceptCommand {
+    fn ask(&self, name: &'static str, question: &Question<'_>) -> Answer {
         let number = &question.key.number;
-        match self.run(question) {
+        match self.run(name, question) {
             Ok(Some(status)) => answer(status.code()),
             Ok(None) => {
                 eprintln!(
-                    "kicc: {number}: the accept command took longer than {:?}: cannot tell",
+                    "kicc: {number}: the shop's command took longer than {:?}: cannot tell",
                     self.time_limit
                 );
                 Answer::CannotTell
             }
             Err(error) => {
-                eprintln!("kicc: {number}: the accept command did not run: {error}: cannot tell");
+                eprintln!("kicc: {number}: the shop's command did not run: {error}: cannot tell");
                 Answer::CannotTell
             }
         }
     }
-}
 
-impl AcceptCommand {
     /// `None`: it was killed at the time limit.
-    fn run(&self, question: &Question<'_>) -> io::Result<Option<ExitStatus>> {
+    fn run(&self, name: &'static str, question: &Question<'_>) -> io::Result<Option<ExitStatus>> {
         let (shell, flag) = if cfg!(windows) { ("cmd", "/C") } else { ("sh", "-c") };
         let amount = question.amount;
         let input = serde_json::to_vec(&Input {
-            question: name(question),
+            question: name,
             environment: question.key.environment.as_str(),
             product: question.key.product.as_str(),
             terminal_id: question.key.terminal.as_str(),
@@ -78,7 +125,7 @@ impl AcceptCommand {
                 "KICC_APPROVAL_NUMBER",
                 question.approval.and_then(|approval| approval.approval_number()).unwrap_or(""),
             )
-            .env("KICC_QUESTION", name(question))
+            .env("KICC_QUESTION", name)
             .stdin(Stdio::piped())
             .stdout(io::stderr());
         // A group of its own: Ctrl-C at a terminal is for this program, and the time limit is for all children.
@@ -105,10 +152,6 @@ struct Input<'a> {
     service_charge: u64,
     tax_free: u64,
     approval: Option<ApprovalLine<'a>>,
-}
-
-fn name(question: &Question<'_>) -> &'static str {
-    if question.approval.is_some() { "approved" } else { "restored" }
 }
 
 fn answer(code: Option<i32>) -> Answer {

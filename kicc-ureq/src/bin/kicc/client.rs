@@ -18,7 +18,7 @@ use kicc_ureq::{
 };
 
 use crate::{
-    accept::AcceptCommand,
+    accept::AcceptCommands,
     config::{Config, ConfigError},
     exit::Fail,
     store::{Place, Store},
@@ -58,16 +58,8 @@ pub fn client(
     config: &Config,
     products: &[Product],
     journal: Arc<dyn Store>,
-    on_approved: Option<String>,
+    accept: AcceptCommands,
 ) -> Result<Client, Fail> {
-    let accept = match (on_approved, &config.accept) {
-        (Some(command), configured) => {
-            let time_limit =
-                configured.as_ref().map_or(crate::accept::TIME_LIMIT, |accept| accept.time_limit);
-            Some(AcceptCommand { command, time_limit })
-        }
-        (None, configured) => configured.clone(),
-    };
     let asks = config.policy.products.easytalk.as_ref().is_none_or(|settings| settings.status().is_some());
     if products.contains(&Product::EasyTalk) && !asks {
         eprintln!(
@@ -95,7 +87,7 @@ fn build(
     products: &[Product],
     journal: Arc<dyn Store>,
     keys: impl Fn(Product) -> Result<Keys, ConfigError>,
-    accept: Option<AcceptCommand>,
+    commands: AcceptCommands,
 ) -> Result<Client, Fail> {
     let http = Http::new(config.http.clone()).map_err(Fail::input)?;
     let mut builder = Client::builder(http, journal).policy(config.policy.clone());
@@ -104,8 +96,11 @@ fn build(
             builder = builder.terminal(Terminal { merchant, keys: keys(*product)? });
         }
     }
-    if let Some(accept) = accept {
+    if let Some(accept) = commands.accept {
         builder = builder.accept_step(accept);
+    }
+    if let Some(holds) = commands.holds {
+        builder = builder.holds_step(holds);
     }
     builder.build().map_err(Fail::input)
 }

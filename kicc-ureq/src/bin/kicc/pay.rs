@@ -17,6 +17,7 @@ use kicc_proto::{flow::Outcome, iamport::Verdict, product::Order as _};
 use kicc_ureq::{Client, Error, Open, Progress, client::Verified};
 
 use crate::{
+    accept::AcceptArgs,
     client::{self, Files},
     exit::{Exit, Fail},
     lines::BadLine,
@@ -39,10 +40,8 @@ pub struct Args {
     /// How results are written
     #[arg(long, value_enum, default_value = "text")]
     output: Format,
-    /// The accept step: a shell command that writes an approval into the shop's books. Exit 0: held, 10: not held,
-    /// anything else: cannot tell. Instead of `[accept] command`
-    #[arg(long, value_name = "CMD")]
-    on_approved: Option<String>,
+    #[command(flatten)]
+    accept: AcceptArgs,
     /// How many orders are under way at once
     #[arg(long, value_name = "N", default_value = "8", value_parser = clap::value_parser!(u16).range(1..=1024))]
     concurrency: u16,
@@ -101,7 +100,12 @@ pub fn run(args: &Args) -> Result<Exit, Fail> {
         (queue(orders), Some(total))
     };
     let journal = client::open_journal(&args.files.journal)?;
-    let client = client::client(&config, &[config.product], Arc::clone(&journal), args.on_approved.clone())?;
+    let client = client::client(
+        &config,
+        &[config.product],
+        Arc::clone(&journal),
+        config.accept.clone().with(&args.accept),
+    )?;
     let stopping = Arc::new(AtomicBool::new(false));
     let (stopped, stopped_client) = (Arc::clone(&stopping), client.clone());
     let _on_stop = signals::OnStop::call(move || {

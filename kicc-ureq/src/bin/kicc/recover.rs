@@ -17,6 +17,7 @@ use kicc_ureq::{
 use serde::Serialize;
 
 use crate::{
+    accept::AcceptArgs,
     client::{self, Files},
     exit::{Exit, Fail},
     printer,
@@ -37,9 +38,8 @@ pub struct Args {
     /// Take over also what a living worker holds, once its lease is over: you say that it hangs
     #[arg(long)]
     even_if_held: bool,
-    /// The accept step, as for `kicc pay`
-    #[arg(long, value_name = "CMD")]
-    on_approved: Option<String>,
+    #[command(flatten)]
+    accept: AcceptArgs,
 }
 
 /// Runs the command.
@@ -50,7 +50,7 @@ pub fn run(args: &Args) -> Result<Exit, Fail> {
         &config,
         &args.files.products(&config),
         Arc::clone(&journal),
-        args.on_approved.clone(),
+        config.accept.clone().with(&args.accept),
     )?;
     let stopped = client.clone();
     let _on_stop = signals::OnStop::call(move || {

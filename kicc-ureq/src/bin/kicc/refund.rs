@@ -42,7 +42,8 @@ pub fn run(args: &Args) -> Result<Exit, Fail> {
     let part = args.part()?;
     let config = args.files.config()?;
     let journal = client::existing_journal(&args.files.journal)?;
-    let client = client::client(&config, &args.files.products(&config), Arc::clone(&journal), None)?;
+    let client =
+        client::client(&config, &args.files.products(&config), Arc::clone(&journal), config.accept.clone())?;
     let stopped = client.clone();
     let _on_stop = signals::OnStop::call(move || stopped.stop())?;
     let progress = match &part {

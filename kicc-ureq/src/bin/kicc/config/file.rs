@@ -118,7 +118,8 @@ pub(super) struct Backoff {
 
 #[derive(Deserialize)]
 pub(super) struct AcceptSection {
-    pub command: String,
+    pub command: Option<String>,
+    pub holds: Option<String>,
     pub time_limit: Option<Span>,
 }
 

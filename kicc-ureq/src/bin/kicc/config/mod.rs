@@ -37,10 +37,10 @@ use kicc_ureq::{
 
 pub use self::iamport::Iamport;
 use self::{
-    file::{File, MerchantSection, Network},
+    file::{AcceptSection, File, MerchantSection, Network},
     secrets::Secrets,
 };
-use crate::accept::{self, AcceptCommand};
+use crate::accept::{self, AcceptCommand, AcceptCommands};
 
 /// A configuration, checked as far as it can be without a gateway and a journal.
 pub struct Config {
@@ -64,8 +64,8 @@ pub struct Config {
     pub codes: CodeSets,
     /// EasyTalkPay's own codes for a repeated number.
     pub duplicate_codes: Vec<ResultCode>,
-    /// The accept step (R19).
-    pub accept: Option<AcceptCommand>,
+    /// The accept step, and what says what the books hold (R19, R24).
+    pub accept: AcceptCommands,
     secrets: Option<Secrets>,
     /// Where the file lies; other files are named from there.
     folder: PathBuf,
@@ -143,10 +143,7 @@ impl Config {
             policy,
             codes,
             duplicate_codes,
-            accept: file.accept.map(|accept| AcceptCommand {
-                command: accept.command,
-                time_limit: accept.time_limit.map_or(accept::TIME_LIMIT, Duration::from),
-            }),
+            accept: file.accept.map(commands).unwrap_or_default(),
             secrets: file.secrets,
             folder,
         })
@@ -297,6 +294,14 @@ fn http(
         http.connect_timeout = span.into();
     }
     Ok(http)
+}
+
+fn commands(section: AcceptSection) -> AcceptCommands {
+    let time_limit = section.time_limit.map(Duration::from);
+    let named = |command: Option<String>| {
+        command.map(|command| AcceptCommand { command, time_limit: time_limit.unwrap_or(accept::TIME_LIMIT) })
+    };
+    AcceptCommands { accept: named(section.command), holds: named(section.holds), time_limit }
 }
 
 /// Nothing could have been sent while the configuration is read.

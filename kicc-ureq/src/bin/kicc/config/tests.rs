@@ -59,6 +59,7 @@ const WHOLE: &str = r#"
     already_voided_codes = []
     [accept]
     command = "/opt/shop/accept"
+    holds = "/opt/shop/holds"
     time_limit = "10s"
 "#;
 
@@ -81,7 +82,10 @@ fn the_whole_example_is_the_default_policy() {
     assert_eq!(config.http.base_url, "http://127.0.0.1:8080");
     assert_eq!(config.auth_http.base_url, "http://127.0.0.1:8081");
     assert_eq!(config.http.connect_timeout, Duration::from_secs(5));
-    assert_eq!(config.accept.unwrap().time_limit, Duration::from_secs(10));
+    let named =
+        |command: &str| AcceptCommand { command: command.into(), time_limit: Duration::from_secs(10) };
+    let commands = [config.accept.accept, config.accept.holds];
+    assert_eq!(commands, ["/opt/shop/accept", "/opt/shop/holds"].map(|command| Some(named(command))));
 }
 
 #[test]
