@@ -3,8 +3,8 @@
 use alloc::{borrow::Cow, sync::Arc};
 use core::fmt;
 
+use arrayvec::ArrayString;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use smallvec::SmallVec;
 
 use crate::{values::Won, wire::answer::cut};
 
@@ -105,15 +105,15 @@ texts! {
 
 impl Approval {
     fn new(amount: AmountStated, texts: [&str; Text::COUNT]) -> Self {
-        let mut all = SmallVec::<[u8; TEXTS_USUAL]>::new();
-        let ends = texts.map(|text| {
-            if !text.is_empty() {
-                all.extend_from_slice(cut(text.into()).as_bytes());
-            }
-            all.len() as u16
+        let texts = texts.map(|text| cut(text.into()));
+        let mut end = 0;
+        let ends = texts.each_ref().map(|text| {
+            end += text.len();
+            end as u16
         });
-        // Whole texts one behind the other are UTF-8.
-        Approval { amount, texts: str::from_utf8(&all).unwrap_or_default().into(), ends }
+        let mut usual = ArrayString::<TEXTS_USUAL>::new();
+        let fit = texts.iter().all(|text| usual.try_push_str(text).is_ok());
+        Approval { amount, texts: if fit { usual.as_str().into() } else { texts.concat().into() }, ends }
     }
 
     fn text(&self, text: Text) -> &str {

@@ -12,7 +12,10 @@ use super::{
     wait::WaitReason,
 };
 use crate::{
-    journal::record::{Cancel, Happening, Parked, Pending, Record, Why},
+    journal::{
+        Kind,
+        record::{Cancel, Happening, Parked, Pending, Record, Why},
+    },
     product::{Reading, Rules, Times},
     time::{Deadline, Millis, Mono, Now, UnixMillis},
     values::KstDateTime,
@@ -314,7 +317,8 @@ impl Life {
             first_success: rescue.first_success,
             confirm: self.policy.confirm_reversal,
             settle_unlisted: self.policy.unlisted_codes == UnlistedCodes::Settle,
-            refund_settles: self.refund_settles(now),
+            // Of a refund alone; it may need the date.
+            refund_settles: self.record.kind == Kind::Refund && self.refund_settles(now),
             cancel_unclear: rescue.unclear > 0,
             has_rescue: self.rescue().is_some(),
             has_query: self.rescue() == Some(Verb::Query),

@@ -33,10 +33,15 @@ pub fn resume(row: Row, merchant: &Merchant, driver: &Driver, now: Now) -> Resul
 
 /// The record of a row, if it is this merchant's (R20).
 pub(super) fn of_merchant(row: &Row, merchant: &Merchant) -> Result<Record, RecordError> {
-    let record = Record::of_row(row)?;
-    let belongs = record.key.environment == *merchant.environment()
-        && record.key.product.rules().belongs_to(&record, merchant);
-    if belongs { Ok(record) } else { Err(RecordError::Foreign) }
+    let mut read = Record::of_row(row);
+    let belongs = |record: &Record| {
+        record.key.environment == *merchant.environment()
+            && record.key.product.rules().belongs_to(record, merchant)
+    };
+    if read.as_ref().is_ok_and(|record| !belongs(record)) {
+        read = Err(RecordError::Foreign);
+    }
+    read
 }
 
 /// Goes on from a row that we hold.

@@ -140,9 +140,12 @@ fn is_false(flag: &bool) -> bool {
 
 /// An object's own bytes, in the one line of the record.
 fn as_it_stands<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
-    match <&RawValue>::deserialize(deserializer)?.get() {
-        object if object.starts_with('{') && !object.contains(['\n', '\r']) => Ok(Secret::from_utf8(object)),
-        _ => Err(D::Error::custom("not a body of ours")),
+    let object = <&RawValue>::deserialize(deserializer)?.get();
+    // Every byte is looked at, since that is many at once.
+    let more_lines = object.bytes().fold(false, |found, byte| found | matches!(byte, b'\n' | b'\r'));
+    match object.starts_with('{') && !more_lines {
+        true => Ok(Secret::from_utf8(object)),
+        false => Err(D::Error::custom("not a body of ours")),
     }
 }
 
@@ -386,11 +389,16 @@ impl Record {
     /// # Errors
     /// [`RecordError`].
     pub fn of_row(row: &Row) -> Result<Record, RecordError> {
-        let record = Self::decode(&row.record.0)?;
-        if record.key != row.key || record.kind != row.kind || record.payload.product() != row.key.product {
-            return Err(RecordError::OtherRow);
+        // A record is large: it stays where it was read into.
+        let mut read = Self::decode(&row.record.0);
+        if read.as_ref().is_ok_and(|record| !record.is_of(row)) {
+            read = Err(RecordError::OtherRow);
         }
-        Ok(record)
+        read
+    }
+
+    fn is_of(&self, row: &Row) -> bool {
+        self.key == row.key && self.kind == row.kind && self.payload.product() == row.key.product
     }
 
     /// Who has to do something about it.

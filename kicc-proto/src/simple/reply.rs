@@ -37,7 +37,7 @@ fn try_read(verb: Verb, record: &Record, reply: Reply<'_>, policy: &Policy) -> R
     }
     // Broken bytes become U+FFFD: in a text that is a blemish, in a deciding field it matches nothing.
     let body = BodyText::utf8(reply.body);
-    let fields = json::object(&body, &FIELDS)?;
+    let fields = json::texts(&body, &FIELDS)?;
     let [code, message, terminal, _, _, number, _, _, amount, ..] = fields;
     let code = result_code(code)?;
     let said = || Said::new(code, json::text(message).unwrap_or_default());

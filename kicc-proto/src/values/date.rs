@@ -158,10 +158,14 @@ impl KstDateTime {
         if unix(date, time).is_none() {
             return no_such("date and time");
         }
+        Ok(Self::joined(date, time))
+    }
+
+    fn joined(date: KstDate, time: KstTime) -> Self {
         let mut text = ArrayString::new();
         text.push_str(date.as_str());
         text.push_str(time.as_str());
-        Ok(Self(text))
+        Self(text)
     }
 
     /// The second in Korea that this millisecond belongs to.
@@ -174,7 +178,7 @@ impl KstDateTime {
         };
         let second = (local % DAY / 1_000) as u32;
         let date = KstDate::from_day_number(local / DAY)?;
-        Self::from_parts(date, KstTime::from_hms(second / 3_600, second / 60 % 60, second % 60)?)
+        Ok(Self::joined(date, KstTime::from_hms(second / 3_600, second / 60 % 60, second % 60)?))
     }
 
     /// The first millisecond of this second.

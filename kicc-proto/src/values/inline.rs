@@ -9,7 +9,7 @@ pub(crate) fn ascii<const N: usize>(
     field: &'static str,
     text: &str,
     limit: usize,
-    allowed: fn(&u8) -> bool,
+    allowed: impl Fn(&u8) -> bool,
     why: &'static str,
 ) -> Result<ArrayString<N>, Invalid> {
     check_ascii(text, limit, allowed, why).map_err(|problem| problem.of(field))?;
@@ -20,7 +20,7 @@ pub(crate) fn ascii<const N: usize>(
 pub(crate) fn check_ascii(
     text: &str,
     limit: usize,
-    allowed: fn(&u8) -> bool,
+    allowed: impl Fn(&u8) -> bool,
     why: &'static str,
 ) -> Result<(), Problem> {
     if text.is_empty() {
@@ -29,10 +29,12 @@ pub(crate) fn check_ascii(
     if text.len() > limit {
         return Err(Problem::TooLong { limit, got: text.len() });
     }
-    match text.bytes().position(|byte| !allowed(&byte)) {
-        Some(at) => Err(Problem::BadCharacter { at, why }),
-        None => Ok(()),
+    // Every byte is looked at, since that is many at once.
+    if text.bytes().fold(true, |fine, byte| fine & allowed(&byte)) {
+        return Ok(());
     }
+    let at = text.bytes().position(|byte| !allowed(&byte)).unwrap_or_default();
+    Err(Problem::BadCharacter { at, why })
 }
 
 /// Access, printing, parsing and `serde` for a public value around one `ArrayString`. Parsing goes through

@@ -158,7 +158,7 @@ pub(crate) fn answer<const N: usize, T>(
         return Err(CallError::Unclear(Unclear::Status(reply.status)));
     }
     let body = body_text(reply, Charset::EucKr);
-    let fields = json::object(&body, names).map_err(CallError::Unclear)?;
+    let fields = json::texts(&body, names).map_err(CallError::Unclear)?;
     let code = result_code(fields[0]).map_err(CallError::Unclear)?;
     if !code.is_success() {
         return Err(CallError::Refused(Said::new(code, json::text(fields[1]).unwrap_or_default())));

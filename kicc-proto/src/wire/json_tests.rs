@@ -137,6 +137,7 @@ fn nearly_json() -> impl Strategy<Value = String> {
 fn check(text: &str) -> Result<(), TestCaseError> {
     const NAMES: [&str; 4] = ["a", "b", "c", "한"];
     let (read, expected) = (object(text, &NAMES), slow(text, &NAMES));
+    prop_assert_eq!(&texts(text, &NAMES), &read, "{}", text);
     prop_assert_eq!(read.is_err(), expected.is_err(), "{}", text);
     // Of two faults either may be met first.
     prop_assert!(read != Err(Unclear::DuplicateKey) || expected == Err(Unclear::DuplicateKey), "{}", text);

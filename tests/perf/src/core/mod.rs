@@ -103,8 +103,8 @@ pub fn resume(count: usize) -> [Work; 2] {
             measurer.each(|| rows.next(), |row| row.map(|row| scene.resume(row)));
         }),
         Box::new(move |measurer| {
-            let mut texts = texts.iter();
-            measurer.each(|| texts.next(), |text| text.map(|text| walk(text)));
+            let mut texts = texts.iter().cloned();
+            measurer.each(|| texts.next(), |text| text.map(|text| walk(&text)));
         }),
     ]
 }
