@@ -5,7 +5,8 @@
 //! of first appearance, so every statement brings them in ascending order.
 //!
 //! What a store does around a statement: every write begins with [`NEXT_SEQUENCE`], in a transaction of its own or in a
-//! savepoint of one that several share (SQLite: `BEGIN IMMEDIATE`); a write that changed no row is rolled back.
+//! savepoint of one that several share; a write that changed no row is rolled back. (SQLite: `BEGIN IMMEDIATE`; writes
+//! that share a transaction ask once and count on, and only those of several changes have a savepoint.)
 //! PostgreSQL's columns of text are made with the collation `C` ([`POSTGRES_TEXT`]), so that both order keys by bytes.
 //!
 //! **Other tables.** Every write begins with [`NEXT_SEQUENCE`] and every message with [`HOLDS`], which find nothing where
