@@ -7,7 +7,7 @@ use std::sync::{
 
 use kicc_proto::{
     client::{self, Concluded, Error, Open},
-    flow::{AskBooks, Done, Persist, Settle, Step, Transmit, Wait, WaitReason, table::Verb},
+    flow::{AskBooks, Done, Persist, RowBuffer, Settle, Step, Transmit, Wait, WaitReason, table::Verb},
     journal::{Key, WriteError},
     wire::{Failure, NotSent, RequestBuffer, sign::Nonce},
 };
@@ -57,6 +57,9 @@ pub(super) enum StandBy {
     Recovery,
 }
 
+/// Memory for the rows of one drive. It is given up while an answer is awaited: thousands may wait.
+pub(super) type Rows = Option<Box<RowBuffer>>;
+
 /// What one step came to.
 pub(super) enum Advance {
     Next(Step),
@@ -69,8 +72,9 @@ impl Hand {
     /// Drives until the end, or until the next wait goes beyond `end`.
     pub async fn drive(&self, mut step: Step, end: Option<Instant>, stand_by: StandBy) -> Stop {
         let inner = &self.inner;
+        let mut rows = None;
         loop {
-            step = match self.advance(step, stand_by).await {
+            step = match self.advance(step, stand_by, &mut rows).await {
                 Advance::Next(step) => step,
                 Advance::Done(done) => return Stop::Done(done),
                 Advance::Settle(settle)
@@ -103,14 +107,17 @@ impl Hand {
     }
 
     /// One step; whatever would be long is handed back.
-    pub async fn advance(&self, step: Step, stand_by: StandBy) -> Advance {
+    pub async fn advance(&self, step: Step, stand_by: StandBy, rows: &mut Rows) -> Advance {
         let inner = &self.inner;
         Advance::Next(match step {
-            Step::Persist(persist) => self.write(persist).await,
+            Step::Persist(persist) => self.write(persist, rows).await,
             Step::Transmit(transmit) if self.holds_back(&transmit, stand_by) => {
                 transmit.withdraw(inner.clock.now())
             }
-            Step::Transmit(transmit) => self.transmit(transmit).await,
+            Step::Transmit(transmit) => {
+                *rows = None;
+                self.transmit(transmit).await
+            }
             Step::InFlight(in_flight) => in_flight.lost(inner.clock.now()),
             Step::AskBooks(ask) => self.ask_books(ask).await,
             Step::Wait(wait) => {
@@ -133,13 +140,13 @@ impl Hand {
         }
     }
 
-    async fn write(&self, persist: Persist) -> Step {
+    async fn write(&self, persist: Persist, rows: &mut Rows) -> Step {
         let inner = &self.inner;
-        let (row, expect) = (persist.row(), persist.expect());
+        let (row, expect) = (persist.row_in(rows.get_or_insert_default()), persist.expect());
         let guard = self.guard(persist, |persist, now| {
             persist.written(Err(WriteError::NotKnown("whoever waited for it is gone".into())), now)
         });
-        let result = inner.journal.write(&row, expect).await;
+        let result = inner.journal.write(row, expect).await;
         if let Err(error) = &result {
             warn!(number = %row.key.number, %error, "the journal did not take a row");
         }
@@ -280,6 +287,6 @@ impl Inner {
     }
 
     pub(super) fn keep(&self, key: &Key, token: u64) -> Lease {
-        Lease::keep(&self.journal, self.clock, self.driver.policy.lease, key, token)
+        self.keeper.keep(key, token)
     }
 }

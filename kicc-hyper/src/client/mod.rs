@@ -70,6 +70,7 @@ use self::{
     counters::Counters,
     drive::{StandBy, Stop, Stopped},
     hand::{Hand, Hands},
+    keeper::Keeper,
     limit::Slots,
     shutdown::State,
     tokens::Purses,
@@ -97,6 +98,7 @@ pub(crate) struct Inner {
     /// The same for records that recovery works on: those that wait hold none.
     recoveries: Semaphore,
     purses: Purses,
+    keeper: Keeper,
     counters: Counters,
     state: watch::Sender<State>,
     hands: Hands,
@@ -187,6 +189,8 @@ impl Builder {
         let terminals = Terminals::new(self.terminals, &self.policy, self.transport.is_loopback())?;
         let purses = Purses::new(&terminals);
         let slots = self.policy.rescues_in_flight;
+        let clock = Clock::new();
+        let keeper = Keeper::new(Arc::clone(&self.journal), clock, self.policy.lease);
         Ok(Client {
             inner: Arc::new(Inner {
                 driver: Driver {
@@ -201,10 +205,11 @@ impl Builder {
                 holds: self.holds,
                 patience: self.patience,
                 on_drop: self.on_drop,
-                clock: Clock::new(),
+                clock,
                 rescues: Slots::new(slots),
                 recoveries: Semaphore::new(slots as usize),
                 purses,
+                keeper,
                 counters: Counters::default(),
                 state: watch::Sender::new(State::Running),
                 hands: Hands::default(),

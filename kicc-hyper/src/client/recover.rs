@@ -306,8 +306,9 @@ impl Hand {
             Ok(step) => step,
             Err(error) => return Ok(Taken::LeftAlone(name(&row.key), error.to_string().into())),
         };
+        let mut rows = None;
         let stop = loop {
-            step = match self.advance(step, StandBy::End).await {
+            step = match self.advance(step, StandBy::End, &mut rows).await {
                 Advance::Next(step) => step,
                 Advance::Settle(settle) if inner.nobody_decides(&settle) => break Stop::Settle(settle),
                 Advance::Settle(settle) => self.ask(settle).await,

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    iter::once,
     path::{Path, PathBuf},
     sync::mpsc::Receiver,
     time::Duration,
@@ -269,10 +270,20 @@ struct Reads(Thread<Read>);
 
 type Read = Box<dyn FnOnce(&Reader) + Send>;
 
+/// How many reads see one state of the file at most (our choice: none of them is older than a few milliseconds).
+const AT_ONCE: usize = 128;
+
+/// The thread. What is queued is read at once, after all of it was asked for: no answer is older than its question.
+fn run(reader: &Reader, reads: &Receiver<Read>) {
+    while let Ok(first) = reads.recv() {
+        let queued: Vec<Read> = once(first).chain(reads.try_iter()).take(AT_ONCE).collect();
+        reader.at_once(|| queued.into_iter().for_each(|read| read(reader)));
+    }
+}
+
 impl Reads {
     fn start(name: &str, reader: Reader) -> std::io::Result<Self> {
-        let run = move |reads: &Receiver<Read>| reads.iter().for_each(|read| read(&reader));
-        Thread::start(name, run).map(Reads)
+        Thread::start(name, move |reads| run(&reader, reads)).map(Reads)
     }
 
     async fn read<T: Send + 'static>(

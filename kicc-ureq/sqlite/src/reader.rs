@@ -14,7 +14,7 @@ use rusqlite::Connection;
 
 use crate::{
     file::{OpenError, connect, sqlite_error},
-    statement::{admission, exists, next_terminal, page, select, unreadable, unreadable_text},
+    statement::{admission, exists, next_terminal, page, run, select, unreadable, unreadable_text},
 };
 
 /// A connection that only reads: it sees what was committed, waits for no writer and keeps none waiting.
@@ -37,6 +37,17 @@ impl Reader {
             Ok(Reader { connection })
         };
         open().map_err(|error| sqlite_error(path, &error))
+    }
+
+    /// Several reads of one state of the file, that of now, with one look for it.
+    pub fn at_once(&self, reads: impl FnOnce()) {
+        // Each read that finds no transaction looks for itself.
+        let begun = run(&self.connection, "BEGIN").is_ok();
+        reads();
+        if begun {
+            // It wrote nothing; what fails here fails the next read as well.
+            let _ = run(&self.connection, "COMMIT");
+        }
     }
 
     /// The row of a key.

@@ -4,7 +4,15 @@ use kicc_proto::journal::{
     Admission, Row, Unreadable,
     sql::{self, Value},
 };
-use rusqlite::{Connection, OptionalExtension as _, params_from_iter};
+use rusqlite::{
+    Connection, OptionalExtension as _, ToSql, params_from_iter,
+    types::{ToSqlOutput, ValueRef},
+};
+
+/// A statement without values or rows.
+pub(crate) fn run(connection: &Connection, statement: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(statement)?.execute([]).map(drop)
+}
 
 pub(crate) fn execute(
     connection: &Connection,
@@ -93,12 +101,21 @@ pub(crate) fn unreadable_text(bad: &Unreadable) -> Box<str> {
     format!("row {} is unreadable and left alone: {}", bad.key, bad.why).into()
 }
 
-pub(crate) fn bind(values: Vec<Value<'_>>) -> impl rusqlite::Params {
-    params_from_iter(values.into_iter().map(|value| match value {
-        Value::Text(text) => rusqlite::types::Value::Text(text.into_owned()),
-        Value::Number(number) => rusqlite::types::Value::Integer(number),
-        Value::Null => rusqlite::types::Value::Null,
-    }))
+pub(crate) fn bind<'a>(values: Vec<Value<'a>>) -> impl rusqlite::Params + use<'a> {
+    params_from_iter(values.into_iter().map(Bound))
+}
+
+/// A value as it stands: SQLite makes its own copy of a text.
+struct Bound<'a>(Value<'a>);
+
+impl ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match &self.0 {
+            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+            Value::Number(number) => ValueRef::Integer(*number),
+            Value::Null => ValueRef::Null,
+        }))
+    }
 }
 
 struct Columns<'a, 'b>(&'a rusqlite::Row<'b>);

@@ -150,6 +150,7 @@ fn r2_a_conflict_or_an_error_in_a_group_undoes_that_write_alone() {
     ));
     // What failed half-way leaves nothing behind.
     let half = group.run(|work| {
+        work.several()?;
         work.write(&row("N3"), Expect::Absent)?;
         Err::<End<()>, _>(WriteError::NotStored("half-way".into()))
     });
@@ -162,6 +163,23 @@ fn r2_a_conflict_or_an_error_in_a_group_undoes_that_write_alone() {
     }
     let mark = std::fs::read_to_string(folder.path().join("journal.db.mark")).unwrap();
     assert_eq!(mark, format!("{:020}\n", 2));
+}
+
+#[test]
+fn r2_what_cannot_be_undone_alone_is_not_committed_with_its_group() {
+    let (_folder, mut journal) = journal();
+    let mut group = journal.writer.begin().unwrap();
+    assert_eq!(group.run(|work| work.write(&row("N1"), Expect::Absent)), Ok(Written::Stored));
+    let half = group.run(|work| {
+        work.write(&row("N2"), Expect::Absent)?;
+        Err::<End<()>, _>(WriteError::NotStored("half-way".into()))
+    });
+    assert!(half.is_err());
+    assert!(group.run(|work| work.write(&row("N3"), Expect::Absent)).is_err());
+    assert!(matches!(group.commit(), Err(WriteError::NotStored(_))));
+    for number in ["N1", "N2", "N3"] {
+        assert_eq!(insert(&mut journal, &row(number)), Ok(Written::Stored));
+    }
 }
 
 #[test]

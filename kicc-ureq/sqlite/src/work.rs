@@ -1,5 +1,7 @@
 //! The writes of a journal, each as work inside a transaction.
 
+use std::cell::Cell;
+
 use kicc_proto::{
     journal::{
         Admission, Claim, Claimed, Expect, Key, Kind, Row, WriteError, Written,
@@ -13,7 +15,7 @@ use rusqlite::{Connection, OptionalExtension as _};
 
 use crate::{
     holder::Holder,
-    statement::{execute, meta, page, select, set_meta, unreadable_text},
+    statement::{execute, meta, page, run, select, set_meta, unreadable_text},
     writer::not_stored,
 };
 
@@ -35,9 +37,23 @@ pub struct Work<'a> {
     /// The number of this write (R24).
     pub(crate) sequence: u64,
     pub(crate) holder: &'a Holder,
+    /// Whether it can be undone alone although it changes more than once.
+    pub(crate) savepoint: Cell<bool>,
 }
 
 impl Work<'_> {
+    /// Must be called before the first of several changes: should they end in an error, they are undone, and the rest of
+    /// the group stands. One change needs none: either it is done, or nothing was changed.
+    ///
+    /// # Errors
+    /// When SQLite refuses.
+    pub fn several(&self) -> Result<(), WriteError> {
+        if !self.savepoint.replace(true) {
+            run(self.connection, "SAVEPOINT work").map_err(not_stored)?;
+        }
+        Ok(())
+    }
+
     /// Writes a row if what is expected is so.
     ///
     /// # Errors
@@ -140,6 +156,7 @@ impl Work<'_> {
         if let Err(error) = check_prefix(prefix, &earlier, used.as_deref()) {
             return Ok(End::RollBack(Err(error)));
         }
+        self.several()?;
         if in_force != Admission::None.meta_number() {
             set_meta(tx, "restored", self.sequence.into(), "").map_err(not_stored)?;
         }
@@ -157,6 +174,7 @@ impl Work<'_> {
     pub fn prune(&self, before: UnixMillis, limit: u32) -> Result<End<u32>, WriteError> {
         let values = vec![before.0.into(), u64::MAX.into()];
         let rows = page(self.connection, sql::PRUNABLE, values, limit).map_err(not_stored)?;
+        self.several()?;
         for row in &rows {
             self.keep(row)?;
             self.execute(sql::DELETE, sql::key_values(&row.key).into())?;

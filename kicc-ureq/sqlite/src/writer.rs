@@ -1,12 +1,14 @@
 //! The write end of a journal file: transactions, from the lock to the mark.
 
+use std::cell::Cell;
+
 use kicc_proto::journal::{WriteError, sql};
 use rusqlite::{Connection, ErrorCode, OptionalExtension as _, Transaction, TransactionBehavior};
 
 use crate::{
     holder::Holder,
     mark::Mark,
-    statement::set_meta,
+    statement::{run, set_meta},
     work::{End, Work},
 };
 
@@ -52,7 +54,8 @@ impl Writer {
     pub fn begin(&mut self) -> Result<Group<'_>, WriteError> {
         let Writer { connection, mark, holder } = self;
         let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(not_stored)?;
-        Ok(Group { tx, mark, holder, taken: None, lost: None })
+        let first = next_sequence(&tx)?;
+        Ok(Group { tx, mark, holder, first, last: None, lost: None })
     }
 }
 
@@ -64,9 +67,10 @@ pub struct Group<'a> {
     tx: Transaction<'a>,
     mark: &'a mut Mark,
     holder: &'a Holder,
-    /// Numbers of the works that changed something: the first, which is in the tables, and the last, which comes there with
-    /// the commit. Nobody else can take one meanwhile.
-    taken: Option<[u64; 2]>,
+    /// The number of the first work that changes something; it is in the tables. Nobody else can take one meanwhile.
+    first: u64,
+    /// That of the last one, which comes there with the commit.
+    last: Option<u64>,
     /// Why there is no transaction any more.
     lost: Option<WriteError>,
 }
@@ -83,7 +87,7 @@ impl Group<'_> {
         if let Some(lost) = &self.lost {
             return Err(lost.clone());
         }
-        let done = self.savepoint(work);
+        let done = self.run_or_undo(work);
         // A full disk or an I/O error may make SQLite roll back all of the transaction.
         if let (Err(error), true) = (&done, self.tx.is_autocommit()) {
             self.lost = Some(error.clone());
@@ -91,41 +95,37 @@ impl Group<'_> {
         done
     }
 
-    fn savepoint<T>(
+    fn run_or_undo<T>(
         &mut self,
         work: impl FnOnce(&Work<'_>) -> Result<End<T>, WriteError>,
     ) -> Result<T, WriteError> {
         let connection: &Connection = &self.tx;
-        run(connection, "SAVEPOINT work").map_err(not_stored)?;
-        let sequence = match self.taken {
-            None => next_sequence(connection),
-            Some([_, last]) => Ok(last + 1),
-        };
-        let done = sequence.and_then(|sequence| {
-            let work = work(&Work { connection, sequence, holder: self.holder })?;
-            Ok((work, sequence))
-        });
-        let taken = match done {
-            Ok((End::Commit(_), sequence)) => Some(sequence),
-            _ => None,
-        };
-        let finished = match taken {
-            Some(_) => run(connection, "RELEASE work"),
+        let sequence = self.last.map_or(self.first, |last| last + 1);
+        let before = connection.total_changes();
+        let place = Work { connection, sequence, holder: self.holder, savepoint: Cell::new(false) };
+        let done = work(&place);
+        let kept = matches!(done, Ok(End::Commit(_)));
+        let finished = match (kept, place.savepoint.get()) {
+            (true, false) => Ok(()),
+            (true, true) => run(connection, "RELEASE work").map_err(not_stored),
             // SQLite has rolled back all of the transaction, and its savepoints.
-            None if connection.is_autocommit() => Ok(()),
-            None => run(connection, "ROLLBACK TO work").and_then(|()| run(connection, "RELEASE work")),
+            (false, _) if connection.is_autocommit() => Ok(()),
+            (false, true) => run(connection, "ROLLBACK TO work")
+                .and_then(|()| run(connection, "RELEASE work"))
+                .map_err(not_stored),
+            // A statement that fails undoes itself.
+            (false, false) if connection.total_changes() == before => Ok(()),
+            (false, false) => Err(WriteError::NotStored("a write cannot be undone alone".into())),
         };
-        if let Err(error) = finished {
+        if let Err(lost) = finished {
             // What is not undone for certain must not be committed with the others.
-            let lost = not_stored(error);
             self.lost = Some(lost.clone());
             return Err(lost);
         }
-        if let Some(last) = taken {
-            let [first, _] = self.taken.unwrap_or([last; 2]);
-            self.taken = Some([first, last]);
+        if kept {
+            self.last = Some(sequence);
         }
-        done.map(|(End::Commit(result) | End::RollBack(result), _)| result)
+        done.map(|(End::Commit(result) | End::RollBack(result))| result)
     }
 
     /// Makes all of it durable, and lifts the mark to it (R24). `false`: nothing was changed, so nothing was flushed.
@@ -137,19 +137,14 @@ impl Group<'_> {
         if let Some(lost) = self.lost {
             return Err(lost);
         }
-        let Some([first, last]) = self.taken else { return Ok(false) };
-        if last > first {
+        let Some(last) = self.last else { return Ok(false) };
+        if last > self.first {
             set_meta(&self.tx, "sequence", last.into(), "").map_err(not_stored)?;
         }
         self.tx.commit().map_err(commit_failed)?;
         self.mark.raise(last);
         Ok(true)
     }
-}
-
-/// A statement without values or rows, prepared once.
-fn run(connection: &Connection, statement: &str) -> rusqlite::Result<()> {
-    connection.prepare_cached(statement)?.execute([]).map(drop)
 }
 
 fn next_sequence(connection: &Connection) -> Result<u64, WriteError> {

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use kicc_proto::{
-    flow::{AskBooks, Done, Settle, Step, Transmit, Wait, approval::Approval, table::Verb},
+    flow::{AskBooks, Done, RowBuffer, Settle, Step, Transmit, Wait, approval::Approval, table::Verb},
     journal::{Key, record::Record},
     wire::{RequestBuffer, sign::Nonce},
 };
@@ -42,8 +42,9 @@ impl Inner {
         stand_by: StandBy,
     ) -> Stop {
         let _hand = self.hands.take_up(key);
+        let mut rows = RowBuffer::new();
         loop {
-            step = match self.advance(terminal, step) {
+            step = match self.advance(terminal, step, &mut rows) {
                 Advance::Next(step) => step,
                 Advance::Done(done) => return Stop::Done(done),
                 Advance::Settle(settle) if stand_by == StandBy::Decision || self.nobody_decides(&settle) => {
@@ -65,11 +66,11 @@ impl Inner {
         }
     }
 
-    /// One step; whatever would block for long is handed back.
-    pub(super) fn advance(&self, terminal: &Terminal, step: Step) -> Advance {
+    /// One step; whatever would block for long is handed back. `rows`: for all steps of one drive.
+    pub(super) fn advance(&self, terminal: &Terminal, step: Step, rows: &mut RowBuffer) -> Advance {
         Advance::Next(match step {
             Step::Persist(persist) => {
-                let result = self.journal.write(&persist.row(), persist.expect());
+                let result = self.journal.write(persist.row_in(rows), persist.expect());
                 if let Err(error) = &result {
                     event!(WARN, error = %error, "the journal did not take a row");
                 }

@@ -10,7 +10,7 @@ use std::{
 
 use kicc_proto::{
     client::Told,
-    flow::{Ended, PersonError, Step, Wait, outcome::Resolution, resolve, resume, retry},
+    flow::{Ended, PersonError, RowBuffer, Step, Wait, outcome::Resolution, resolve, resume, retry},
     journal::{Claimed, Force, Key, Listing, Row, record::RecordError},
     values::TransactionNumber,
 };
@@ -313,8 +313,9 @@ impl<'a> Pool<'a> {
 
     /// Drives to the end, or to the next wait.
     fn drive(&self, taken: Taken<'a>, mut step: Step) -> Result<Result<Progress, Error>, Waiting<'a>> {
+        let mut rows = RowBuffer::new();
         loop {
-            step = match self.inner.advance(taken.terminal, step) {
+            step = match self.inner.advance(taken.terminal, step, &mut rows) {
                 Advance::Next(step) => step,
                 Advance::Settle(settle) if self.inner.nobody_decides(&settle) => {
                     return Ok(self.inner.stopped(&taken.key, Stop::Settle(settle), None));

@@ -102,7 +102,8 @@ fn adapters(command: &str, arguments: &[&str]) -> Result {
             Ok(server::serve(Duration::from_millis(delay.parse()?), *tls == "tls")?)
         }
         (net::MEMORY, [side]) => net::measure_memory(side),
-        (net::PROFILE, [side, payments]) => net::profile(side, payments.parse()?),
+        (net::PROFILE, [side, payments]) => net::profile(side, payments.parse()?, 64),
+        (net::PROFILE, [side, payments, at_once]) => net::profile(side, payments.parse()?, at_once.parse()?),
         (net::SLOW, []) => net::with_slow_flushes(),
         ("adapters", []) => {
             let (targets, table) = net::adapters(EFFORT)?;

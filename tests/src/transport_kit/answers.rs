@@ -1,5 +1,6 @@
 //! Whole answers, damaged ones, late ones and none.
 
+use std::io::Read as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Mutex, mpsc};
 use std::thread;
@@ -46,6 +47,27 @@ pub fn the_request_carries_what_was_given_and_little_else(adapter: &dyn Adapter)
     ];
     assert_eq!(headers, expected);
     Some("host, content-length, connection".into())
+}
+
+/// Two writes would cost a packet more, and a gateway that is slow to read the second would stretch every payment. One
+/// request may have both on its way before the peer looks; not each of many.
+pub fn head_and_body_of_a_request_leave_in_one_write(adapter: &dyn Adapter) -> Option<String> {
+    const TIMES: usize = 20;
+    let (first, firsts) = mpsc::channel();
+    let server = Server::start(move |mut peer| {
+        let mut chunk = [0; 4096];
+        let read = peer.stream.read(&mut chunk).unwrap_or_default();
+        peer.count(&chunk[..read]);
+        let _ = first.send(chunk[..read].to_vec());
+        peer.write(OK);
+    });
+    let transport = to(adapter, &server)?;
+    for _ in 0..TIMES {
+        assert_good(&ask(&*transport));
+        assert_eq!(body(&firsts.recv().expect("a first read")), BODY);
+    }
+    assert_eq!(server.requests(), TIMES);
+    Some("1 read each".into())
 }
 
 /// Also where the answer is a redirect, which a client follows more readily by GET.

@@ -97,6 +97,7 @@ pub fn cases() -> Vec<Case> {
         answers:
             a_whole_answer_is_delivered_with_status_and_content_type,
             the_request_carries_what_was_given_and_little_else,
+            head_and_body_of_a_request_leave_in_one_write,
             r4_any_method_is_sent_once_and_only_post_and_put_with_a_body,
             any_status_is_an_answer_with_its_body,
             r4_a_redirect_is_an_answer_and_is_not_followed,

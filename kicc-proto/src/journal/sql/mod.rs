@@ -5,7 +5,8 @@
 //! of first appearance, so every statement brings them in ascending order.
 //!
 //! What a store does around a statement: every write begins with [`NEXT_SEQUENCE`], in a transaction of its own or in a
-//! savepoint of one that several share (SQLite: `BEGIN IMMEDIATE`); a write that changed no row is rolled back.
+//! savepoint of one that several share; a write that changed no row is rolled back. (SQLite: `BEGIN IMMEDIATE`; writes
+//! that share a transaction ask once and count on, and only those of several changes have a savepoint.)
 //! PostgreSQL's columns of text are made with the collation `C` ([`POSTGRES_TEXT`]), so that both order keys by bytes.
 //!
 //! **Other tables.** Every write begins with [`NEXT_SEQUENCE`] and every message with [`HOLDS`], which find nothing where
@@ -44,14 +45,10 @@ macro_rules! columns {
     };
 }
 
-/// Whether the tables are of this version, and here.
+/// Whether the tables are of this version, and here. No `EXISTS`: for that SQLite would prepare the statement anew each time.
 macro_rules! of_this_version {
     () => {
-        concat!(
-            "EXISTS (SELECT 1 FROM kicc_meta AS m WHERE m.name = 'schema' AND m.number = ",
-            version!(),
-            ")"
-        )
+        concat!("(SELECT m.number FROM kicc_meta AS m WHERE m.name = 'schema') = ", version!())
     };
 }
 
@@ -115,7 +112,8 @@ pub const INSERT: &str = "INSERT INTO kicc_attempts (environment, product, termi
     sequence, record) \
     SELECT $1, $2, $3, $4, $5, $6, $7, $8, CAST($9 AS BIGINT), $10, CAST($11 AS BIGINT), CAST($12 AS BIGINT), \
     CAST($13 AS BIGINT), $14, CAST($15 AS BIGINT), CAST($16 AS BIGINT), CAST($17 AS BIGINT), CAST($18 AS BIGINT), $19 \
-    WHERE NOT EXISTS (SELECT 1 FROM kicc_used AS u WHERE u.short_hash IN ($20, $21)) \
+    WHERE NOT EXISTS (SELECT 1 FROM kicc_used AS u WHERE u.short_hash = $20) \
+    AND NOT EXISTS (SELECT 1 FROM kicc_used AS u WHERE u.short_hash = $21) \
     AND NOT EXISTS (SELECT 1 FROM kicc_attempts AS o WHERE o.environment = $1 AND o.product = $2 \
     AND o.terminal = $3 AND o.slot = $8 AND o.live = 2) \
     ON CONFLICT DO NOTHING";
@@ -203,7 +201,7 @@ pub const CHECK: &str = concat!(
     check!("told = 0 AND standing <> 'open' AND standing <> 'parked'"),
     " UNION ALL ",
     check!(
-        "(standing NOT IN ('open', 'parked', 'closed') OR told NOT IN (0, 1)) \
+        "(standing <> 'open' AND standing <> 'parked' AND standing <> 'closed' OR told <> 0 AND told <> 1) \
          AND told <> 0 AND standing <> 'open' AND standing <> 'parked'"
     )
 );

@@ -277,12 +277,12 @@ pub fn measure_memory(side: &str) -> Result<(), Failed> {
     Ok(())
 }
 
-/// So many payments by one thread, for a profiler: of `ureq`, `hyper`, `sqlite` (hyper with that journal), and of
+/// So many payments by one thread, at most `at_once` in flight, for a profiler: of `ureq`, `hyper`, `sqlite` (hyper with that journal), and of
 /// `bare-ureq`, `bare-hyper`.
 ///
 /// # Errors
 /// When the server fails, or there is no such side.
-pub fn profile(side: &str, payments: usize) -> Result<(), Failed> {
+pub fn profile(side: &str, payments: usize, at_once: usize) -> Result<(), Failed> {
     let server = Server::start(Duration::ZERO, false)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let took = match side {
@@ -290,15 +290,15 @@ pub fn profile(side: &str, payments: usize) -> Result<(), Failed> {
         "bare-ureq" => run_bare(&mut bare::Ureq::new(server.port), payments),
         "hyper" => {
             let journal = Arc::new(AsyncMemory::default());
-            Side::Ours(non_blocking(settings(&server), journal)?).run(&runtime, payments, 64)
+            Side::Ours(non_blocking(settings(&server), journal)?).run(&runtime, payments, at_once)
         }
         "sqlite" => {
             let folder = tempfile::tempdir()?;
             let journal = Arc::new(runtime.block_on(sqlite(folder.path()))?);
-            Side::Ours(non_blocking(settings(&server), journal)?).run(&runtime, payments, 64)
+            Side::Ours(non_blocking(settings(&server), journal)?).run(&runtime, payments, at_once)
         }
         "bare-hyper" => {
-            Side::Bare(bare::Hyper { port: server.port, canned: false }).run(&runtime, payments, 64)
+            Side::Bare(bare::Hyper { port: server.port, canned: false }).run(&runtime, payments, at_once)
         }
         other => return Err(format!("there is no {other}").into()),
     };
