@@ -17,7 +17,7 @@ use crate::result::ApprovalLine;
 pub const TIME_LIMIT: Duration = Duration::from_secs(30);
 
 /// What names the commands, where the configuration does not.
-#[derive(clap::Args)]
+#[derive(Debug, clap::Args)]
 pub struct AcceptArgs {
     /// The accept step: a shell command that writes an approval into the shop's books. Exit 0: held, 10: not held,
     /// anything else: cannot tell. Instead of `[accept] command`
