@@ -96,9 +96,10 @@ pub(super) fn same<A: PartialEq<B> + Debug, B: Debug>(found: A, wanted: B) {
     if found != wanted {
         let (found, wanted) = (format!("{found:#?}"), format!("{wanted:#?}"));
         let only_in = |one: &str, other: &str| {
-            let other: Vec<&str> = other.lines().collect();
-            let lines: Vec<&str> = one.lines().filter(|line| !other.contains(line)).map(str::trim).collect();
-            if lines.is_empty() { "nothing else that is printed".into() } else { lines.join(" ") }
+            let lines = |text| str::lines(text).map(|line| line.trim().trim_end_matches(','));
+            let other: Vec<&str> = lines(other).collect();
+            let only: Vec<&str> = lines(one).filter(|line| !other.contains(line)).collect();
+            if only.is_empty() { "nothing else that is printed".into() } else { only.join(", ") }
         };
         panic!("found {}; it should be {}", only_in(&found, &wanted), only_in(&wanted, &found));
     }
