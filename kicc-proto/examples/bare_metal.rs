@@ -11,14 +11,14 @@
 use std::sync::Arc;
 
 use kicc_proto::{
-    flow::{Done, Driver, Ended, Opening, Policy, Step, Transmit, Verdict, resume},
+    flow::{Done, Driver, Ended, Opening, Policy, RowBuffer, Step, Transmit, Verdict, resume},
     journal::{Expect, RecordText, Row, WriteError, Written, record::Record},
     product::{Credentials, Merchant, Order as _},
     simple,
     time::{Mono, Now, UnixMillis},
     values::*,
     wire::{
-        Failure, MaybeSent, Reply, Request, RequestBuffer,
+        Failure, MaybeSent, NotSent, Reply, Request, RequestBuffer,
         sign::{HmacSha256, Nonce},
     },
 };
@@ -64,7 +64,8 @@ struct Machine<'m> {
     driver: Driver,
     channel_id: ChannelId,
     signer: HmacSha256,
-    /// One request at a time, in the same memory.
+    /// One row and one request at a time, in the same memory.
+    row: RowBuffer,
     buffer: RequestBuffer,
     answer: [u8; ANSWER_MAX],
 }
@@ -73,7 +74,7 @@ struct Machine<'m> {
 type End = (Box<str>, &'static str);
 
 impl<'m> Machine<'m> {
-    fn power_on(flash: &'m mut Flash, modem: &'m mut Modem) -> Result<Self, Invalid> {
+    fn power_on(flash: &'m mut Flash, modem: &'m mut Modem) -> Result<Self, Box<dyn std::error::Error>> {
         let merchant = Merchant::Simple(simple::Merchant {
             environment: Environment::new("test")?,
             terminal_id: TerminalId::new("T123456789")?,
@@ -81,8 +82,9 @@ impl<'m> Machine<'m> {
             business_number: BusinessNumber::new("1234567890")?,
         });
         // No accept step: the machine gives out what is approved, and the flash is its book (R19).
-        let driver =
-            Driver { policy: Arc::new(Policy::default()), holder: "machine".into(), accept_step: false };
+        let policy = Policy::default();
+        policy.check(false)?;
+        let driver = Driver { policy: Arc::new(policy), holder: "machine".into(), accept_step: false };
         Ok(Machine {
             flash,
             modem,
@@ -90,6 +92,7 @@ impl<'m> Machine<'m> {
             driver,
             channel_id: ChannelId::new("CH_A1B2C3D4")?,
             signer: HmacSha256::new(&Secret::from_utf8("sandbox-secret-key")),
+            row: RowBuffer::new(),
             buffer: RequestBuffer::new(),
             answer: [0; ANSWER_MAX],
         })
@@ -100,6 +103,8 @@ impl<'m> Machine<'m> {
         Ok(self.drive(step))
     }
 
+    /// The flash is never restored from a backup, so every number may be new (R24): else the machine asks
+    /// `Journal::admission` here.
     fn begin(&mut self, number: &str, won: u64) -> Result<Step, Invalid> {
         let amount = Amount::new(Won(won), Parts::default())?;
         // What the customer's phone brought.
@@ -109,7 +114,8 @@ impl<'m> Machine<'m> {
         Ok(Step::Persist(order.open(&opening, self.modem.now())?))
     }
 
-    /// What the flash holds open is brought to its end: the first thing after power is back (R17).
+    /// What the flash holds open is brought to its end: the first thing after power is back (R17). Nobody claims the rows:
+    /// there is no other worker, and never will be, who could have one in hand (R20).
     fn recover(&mut self) -> Result<Vec<End>, Box<dyn std::error::Error>> {
         let mut ends = Vec::new();
         while let Some(row) = self.flash.first_open()? {
@@ -133,8 +139,8 @@ impl<'m> Machine<'m> {
         let now = self.modem.now();
         match step {
             Step::Persist(persist) => {
-                let written = self.flash.write(&persist.row(), persist.expect());
-                persist.written(written, now)
+                let written = self.flash.write(persist.row_in(&mut self.row), persist.expect());
+                persist.written(written, self.modem.now())
             }
             Step::Transmit(transmit) => self.transmit(transmit),
             Step::InFlight(in_flight) => in_flight.lost(now),
@@ -151,11 +157,17 @@ impl<'m> Machine<'m> {
     fn transmit(&mut self, transmit: Transmit) -> Step {
         let keys = Credentials::Signature { channel_id: &self.channel_id, signer: &self.signer };
         let nonce = Nonce(self.modem.random());
-        let (request, in_flight) = match transmit.encode(keys, nonce, self.modem.now(), &mut self.buffer) {
+        let permit = transmit.permit().mono;
+        let (request, mut in_flight) = match transmit.encode(keys, nonce, self.modem.now(), &mut self.buffer)
+        {
             Ok(encoded) => encoded,
             Err(step) => return step,
         };
-        let answered = self.modem.post(&request, in_flight.deadline().mono, &mut self.answer);
+        let sent = self.modem.send(&request, permit);
+        if sent.is_ok() {
+            in_flight.written(self.modem.now());
+        }
+        let answered = sent.and_then(|()| self.modem.receive(in_flight.deadline().mono, &mut self.answer));
         let now = self.modem.now();
         match answered {
             Ok((status, length)) => {
@@ -272,6 +284,7 @@ struct Modem {
     noise: u8,
     /// The answer to an approval is lost.
     is_silent: bool,
+    on_its_way: Option<String>,
     books: Vec<String>,
 }
 
@@ -289,14 +302,12 @@ impl Modem {
         [self.noise; 16]
     }
 
-    /// Posts, and waits for the answer until `deadline`.
-    fn post(
-        &mut self,
-        request: &Request<'_>,
-        deadline: Mono,
-        answer: &mut [u8],
-    ) -> Result<(u16, usize), Failure> {
-        self.ticks += 200;
+    /// Connects and, unless it is past `permit` by then, posts the whole request.
+    fn send(&mut self, request: &Request<'_>, permit: Mono) -> Result<(), Failure> {
+        self.ticks += 100;
+        if self.ticks > permit.0 {
+            return Err(Failure::NotSent(NotSent::PermitLapsed));
+        }
         let body = core::str::from_utf8(request.body()).unwrap_or_default();
         let number =
             body.split("\"mercTrxNo\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default();
@@ -305,13 +316,21 @@ impl Modem {
             true => self.books.push(number.to_owned()),
             false => self.books.retain(|booked| booked != number),
         }
-        if is_approval && self.is_silent {
-            self.ticks = deadline.0;
+        self.on_its_way = (!is_approval || !self.is_silent).then(|| {
+            format!(
+                r#"{{"respCd":"0000","tid":"T123456789","mercTrxNo":"{number}","aprvNo":"12345678","cardConfirmNo":"9410-61**-****-0001"}}"#
+            )
+        });
+        Ok(())
+    }
+
+    /// Waits for the whole answer, until `deadline`: its status and length.
+    fn receive(&mut self, deadline: Mono, answer: &mut [u8]) -> Result<(u16, usize), Failure> {
+        let Some(text) = self.on_its_way.take() else {
+            self.sleep_until(deadline);
             return Err(Failure::MaybeSent(MaybeSent::Timeout));
-        }
-        let text = format!(
-            r#"{{"respCd":"0000","tid":"T123456789","mercTrxNo":"{number}","aprvNo":"12345678","cardConfirmNo":"9410-61**-****-0001"}}"#
-        );
+        };
+        self.ticks += 100;
         answer
             .get_mut(..text.len())
             .ok_or(Failure::MaybeSent(MaybeSent::BodyTooLarge))?

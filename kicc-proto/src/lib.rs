@@ -13,6 +13,42 @@
 //! [`journal`] (the record and the contract of the store), [`codes`] (tables with Korean and English text), [`client`]
 //! (what the adapters' clients share).
 //!
+//! One step of a driver; `docs/own-runtime.md` of the repository says what else a driver owes:
+//!
+//! ```
+//! use kicc_proto::{flow::Step, journal::Journal, product::Credentials, time::Now};
+//! use kicc_proto::wire::{Failure, Request, RequestBuffer, exchange::OwnedReply, sign::Nonce};
+//!
+//! /// Clock, socket, journal and randomness are yours.
+//! fn advance(
+//!     step: Step, journal: &dyn Journal, keys: Credentials<'_>, random: [u8; 16], now: impl Fn() -> Now,
+//!     post: impl FnOnce(&Request<'_>) -> Result<OwnedReply, Failure>,
+//! ) -> Step {
+//!     match step {
+//!         Step::Persist(persist) => {
+//!             let written = journal.write(&persist.row(), persist.expect());
+//!             persist.written(written, now())
+//!         }
+//!         Step::Transmit(transmit) => match transmit.encode(keys, Nonce(random), now(), &mut RequestBuffer::new()) {
+//!             Ok((request, in_flight)) => match post(&request) {
+//!                 Ok(reply) => in_flight.reply(reply.as_reply(), now()),
+//!                 Err(failure) => in_flight.failed(failure, now()),
+//!             },
+//!             Err(step) => step,
+//!         },
+//!         Step::InFlight(in_flight) => in_flight.lost(now()), // whoever waited for the answer is gone
+//!         Step::Settle(settle) => settle.accept(now()),       // once your books hold it
+//!         Step::AskBooks(ask) => ask.nobody_to_ask(now()),
+//!         Step::Wait(_) | Step::Done(_) => step, // come back at `Wait::until` and say `wake`; or tell the end
+//!     }
+//! }
+//! ```
+//!
+//! Feature `std` (default): the dependencies' own `std`; the core needs `alloc` alone, a global allocator and atomic pointers.
+//!
+//! *R1* to *R25* are the rules of `docs/guarantees.md` of the repository, *spec A.5* and the like the pages of KICC's
+//! documentation that `docs/confirm-with-kicc.md` lists.
+//!
 //! The stages of each product and every way from one to the next, drawn from [`flow::table`], are in
 //! `docs/state-machine.md` of the repository.
 // Tests have std's prelude, so that a mutation may name what it likes (docs/mutation.md).

@@ -1,6 +1,7 @@
 //! The core on a runtime of one's own: smol, with hyper's HTTP/1.1 on its sockets and the SQLite journal on its threads.
 //! An order is approved; another one's answer is lost, so it is reversed; a third one is dropped in the middle, as by a
-//! process that dies, and the next process finds it in the journal and reverses it.
+//! process that dies, and the next process finds it in the journal and reverses it. Then the first one's money is given
+//! back, once.
 //!
 //! ```text
 //! cargo run -p kicc-testkit --example own_runtime
@@ -10,19 +11,25 @@
 //! `kicc_testkit::transport_kit`.
 
 use std::{
+    cell::RefCell,
     error::Error,
+    io,
     net::SocketAddr,
     path::Path,
+    pin::Pin,
     sync::Arc,
+    task::{Context, Poll, ready},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::{body::Bytes, client::conn::http1, header};
+use hyper::{body::Bytes, client::conn::http1, header, rt};
 use kicc_proto::{
     client::Terminal,
-    flow::{Done, Driver, Ended, Opening, Policy, Step, Transmit, Verdict, resume, table::Verb},
-    journal::{Claim, Claimed, Force, Journal as _, Listing},
+    flow::{
+        Done, Driver, Ended, Opening, Policy, RefundCall, Step, Transmit, call_refund, resume, table::Verb,
+    },
+    journal::{Claim, Claimed, Force, Journal as _, Listing, Row, record::Record},
     product::Order as _,
     simple,
     time::{Millis, Mono, Now, UnixMillis},
@@ -48,6 +55,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     smol::block_on(async {
         let shop = Shop::open(&path, van.addr()).await?;
         assert_eq!(shop.pay("ORD-1").await?, "approved");
+        assert_eq!(shop.pay("ORD-1").await?, "approved", "the same number is the same order");
         assert_eq!(shop.pay("Xhanga-2").await?, "reversed");
         let cut_off = async {
             Timer::after(Duration::from_millis(200)).await;
@@ -58,11 +66,14 @@ fn main() -> Result<(), Box<dyn Error>> {
 
         let shop = Shop::open(&path, van.addr()).await?;
         assert_eq!(shop.recover().await?, [("Xhanga-3".to_owned(), "reversed")]);
+        assert!(van.ledger().standing("ORD-1"));
+        assert_eq!(shop.refund("ORD-1").await?, "refunded");
+        assert_eq!(shop.refund("ORD-1").await?, "refunded", "it is the same refund");
         Ok::<_, Box<dyn Error>>(())
     })?;
     let ledger = van.ledger();
-    assert!(ledger.standing("ORD-1") && !ledger.standing("Xhanga-2") && !ledger.standing("Xhanga-3"));
-    println!("approved, reversed, and reversed by the next process: the gateway holds ORD-1 alone");
+    assert!(["ORD-1", "Xhanga-2", "Xhanga-3"].iter().all(|number| !ledger.standing(number)));
+    println!("approved, reversed, reversed by the next process, and refunded: the gateway holds nothing");
     Ok(())
 }
 
@@ -97,9 +108,28 @@ impl Shop {
     async fn pay(&self, name: &str) -> Result<&'static str, Box<dyn Error>> {
         let amount = Amount::new(Won(10_000), Parts::default())?;
         let order = simple::Order::new(number(name), amount, TokenKey::new("TOKEN")?);
+        // A journal that was restored from a backup takes only new numbers that it cannot have forgotten (R24).
+        let key = self.terminal.merchant.key(order.number().clone());
+        let admission = self.journal.admission()?;
+        if !admission.takes(order.number()) && self.journal.find(&key)?.is_none() {
+            return Err(kicc_proto::client::Error::not_admitted(admission).into());
+        }
         let opening = Opening { merchant: &self.terminal.merchant, driver: &self.driver, attempt: random() };
         let persist = order.open(&opening, self.now())?;
         self.drive(Step::Persist(persist)).await
+    }
+
+    /// Gives the whole of an approval back (R16).
+    async fn refund(&self, name: &str) -> Result<&'static str, Box<dyn Error>> {
+        let key = self.terminal.merchant.key(number(name));
+        let original = Record::of_row(&self.journal.find(&key)?.ok_or("nothing is known of it")?)?;
+        let opening = Opening { merchant: &self.terminal.merchant, driver: &self.driver, attempt: random() };
+        let refunds = self.journal.refunds(&key)?;
+        // Nothing was pruned here; else `UsedBefore` asks for the same with one more.
+        match call_refund(&original, &refunds, None, 0, &opening, self.now())? {
+            RefundCall::New(persist) => self.drive(Step::Persist(persist)).await,
+            RefundCall::Known(key) => Ok(known(&self.journal.find(&key)?.ok_or("it is pruned")?)?),
+        }
     }
 
     /// Goes on with what earlier processes left open (R20). A real shop also shows what is parked to a person, tells again
@@ -158,7 +188,7 @@ impl Shop {
             (transmit.verb(), transmit.key().clone(), transmit.token(), transmit.permit());
         let mut buffer = RequestBuffer::new();
         let credentials = self.terminal.credentials(None);
-        let (request, in_flight) =
+        let (request, mut in_flight) =
             match transmit.encode(credentials, Nonce(random()), self.now(), &mut buffer) {
                 Ok(encoded) => encoded,
                 Err(step) => return step,
@@ -170,7 +200,11 @@ impl Shop {
         };
         // Asked when the connection stands: a row that is no longer ours is not sent for (R20).
         let may_send = || !permit.passed(self.now()) && self.journal.holds(&key, token).unwrap_or(false);
+        // One message at a time keeps within every cap on rescues; who sends several counts them here (R14).
         let exchange = exchange(self.gateway, &request, limits, may_send).await;
+        if let Some(at) = exchange.written_at {
+            in_flight.written(now_at(self.start, at));
+        }
         match exchange.result {
             Ok(reply) => in_flight.reply(reply.as_reply(), self.now()),
             Err(failure) => in_flight.failed(failure, self.now()),
@@ -183,8 +217,19 @@ impl Shop {
             self.journal.told(&record.key, revision)?;
         }
         match done.ended() {
-            Ended::Verdict(Verdict::Approval(outcome)) => Ok(outcome.name()),
-            other => Err(format!("no outcome: {other:?}").into()),
+            // Not recorded is *never sent* only where nobody else recorded the number (R3): an error tells no such thing.
+            Ended::Verdict(_) if done.is_unrecorded() => {
+                Err("the journal did not take it; nothing was sent".into())
+            }
+            Ended::Verdict(verdict) => Ok(verdict.name()),
+            Ended::Known(row) => Ok(known(row)?),
+            Ended::TakenOver(_) => Ok(STILL_OPEN),
+            Ended::NotKnown { record, token } => {
+                // A lease that is not given back only makes recovery wait for it.
+                let _ = self.journal.release(&record.key, *token);
+                Ok(STILL_OPEN)
+            }
+            refused => Err(format!("{refused}; nothing was sent").into()),
         }
     }
 
@@ -197,6 +242,14 @@ impl Shop {
     }
 }
 
+/// No outcome, and no reason to try again: recovery will tell.
+const STILL_OPEN: &str = "still open";
+
+/// The end of a number that was known before, as its row tells it.
+fn known(row: &Row) -> Result<&'static str, Box<dyn Error>> {
+    Ok(Record::of_row(row)?.verdict().map_or(STILL_OPEN, |verdict| verdict.name()))
+}
+
 /// One request and its answer, on a connection of its own. [`Progress`] counts how far it got, and decides.
 async fn exchange(
     gateway: SocketAddr,
@@ -204,9 +257,9 @@ async fn exchange(
     limits: Limits<Instant>,
     may_send: impl Fn() -> bool,
 ) -> Exchange<Instant> {
-    let mut progress = Progress::new(limits);
-    let found = answer(gateway, request, limits, may_send, &mut progress).await;
-    progress.conclude(found, Instant::now())
+    let progress = RefCell::new(Progress::new(limits));
+    let found = answer(gateway, request, limits, may_send, &progress).await;
+    progress.into_inner().conclude(found, Instant::now())
 }
 
 async fn answer(
@@ -214,18 +267,18 @@ async fn answer(
     request: &Request<'_>,
     limits: Limits<Instant>,
     may_send: impl Fn() -> bool,
-    progress: &mut Progress<Instant>,
+    progress: &RefCell<Progress<Instant>>,
 ) -> Result<OwnedReply, MaybeSent> {
     // Before the marker is set any error is *never sent*, whatever it is called here.
-    let until_send_by = progress.left(Instant::now()).ok_or(MaybeSent::Timeout)?;
+    let until_send_by = progress.borrow_mut().left(Instant::now()).ok_or(MaybeSent::Timeout)?;
     let connecting = async { TcpStream::connect(gateway).await.map_err(|_| MaybeSent::Reset) };
     let stream = within(until_send_by, connecting).await?;
     // What is given up is destroyed, and not sent by the kernel later (R13a).
     socket2::SockRef::from(&stream)
         .set_linger(limits.money.then_some(Duration::ZERO))
         .map_err(|_| MaybeSent::Other)?;
-    let (mut sender, connection) =
-        http1::handshake(FuturesIo::new(stream)).await.map_err(|_| MaybeSent::Other)?;
+    let socket = Watched { stream: FuturesIo::new(stream), progress };
+    let (mut sender, connection) = http1::handshake(socket).await.map_err(|_| MaybeSent::Other)?;
     let mut message = hyper::Request::builder()
         .method(request.method().as_str())
         .uri(request.path())
@@ -238,11 +291,12 @@ async fn answer(
     let message = message.body(body).map_err(|_| MaybeSent::Other)?;
 
     // The marker: set before hyper has anything to write (R4).
-    if !progress.begin(may_send(), Instant::now()) {
+    let permitted = may_send();
+    if !progress.borrow_mut().begin(permitted, Instant::now()) {
         return Err(MaybeSent::Other);
     }
-    // hyper does not say when the last byte was written, so the time to answer is counted from the first: less, never more.
-    let left = progress.left(Instant::now()).ok_or(MaybeSent::Timeout)?;
+    // What is waited is counted from the first byte: less than from the last, never more.
+    let left = progress.borrow_mut().left(Instant::now()).ok_or(MaybeSent::Timeout)?;
     let talking = async {
         let response = sender.send_request(message).await.map_err(|_| MaybeSent::Reset)?;
         let (head, body) = response.into_parts();
@@ -270,6 +324,37 @@ async fn answer(
     within(left, future::or(talking, driving)).await
 }
 
+/// The socket below hyper, which does not say by itself when the last byte was handed to the kernel.
+struct Watched<'p, S> {
+    stream: S,
+    progress: &'p RefCell<Progress<Instant>>,
+}
+
+impl<S: rt::Write + Unpin> rt::Write for Watched<'_, S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.progress.borrow_mut().writing();
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
+        self.progress.borrow_mut().written(Instant::now());
+        Poll::Ready(Ok(()))
+    }
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+impl<S: rt::Read + Unpin> rt::Read for Watched<'_, S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: rt::ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, into)
+    }
+}
+
 async fn within<T>(time: Duration, work: impl Future<Output = Result<T, MaybeSent>>) -> Result<T, MaybeSent> {
     let over = async {
         Timer::after(time).await;
@@ -279,9 +364,14 @@ async fn within<T>(time: Duration, work: impl Future<Output = Result<T, MaybeSen
 }
 
 fn now_since(start: Instant) -> Now {
+    now_at(start, Instant::now())
+}
+
+/// Both clocks at a moment that has just passed.
+fn now_at(start: Instant, at: Instant) -> Now {
     let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
     let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Now { mono: Mono(millis(start.elapsed())), wall: UnixMillis(millis(wall)) }
+    Now { mono: Mono(millis(at - start)), wall: UnixMillis(millis(wall.saturating_sub(at.elapsed()))) }
 }
 
 /// Nonces, ids and jitter; a nonce must not come again.

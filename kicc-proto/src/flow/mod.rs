@@ -7,11 +7,11 @@
 //! |---|---|---|
 //! | [`Persist`] | writes the row to its journal | [`Persist::written`] |
 //! | [`Transmit`] | takes the bytes and posts them | [`Transmit::encode`] |
-//! | [`InFlight`] | waits for the answer | [`InFlight::reply`], [`InFlight::failed`] |
+//! | [`InFlight`] | says when the last byte went, and waits for the answer | [`InFlight::written`], then [`InFlight::reply`], [`InFlight::failed`] or [`InFlight::lost`] |
 //! | [`Wait`] | comes back later | [`Wait::wake`] |
 //! | [`Settle`] | asks the merchant's accept step | [`Settle::accept`], [`Settle::refuse`], [`Settle::cannot_tell`] |
-//! | [`AskBooks`] | asks it after a backup was restored | [`AskBooks::held`], [`AskBooks::not_held`], [`AskBooks::cannot_tell`] |
-//! | [`Done`] | tells the caller | [`Done::into_ended`] |
+//! | [`AskBooks`] | asks it after a backup was restored | [`AskBooks::held`], [`AskBooks::not_held`], [`AskBooks::cannot_tell`], [`AskBooks::nobody_to_ask`] |
+//! | [`Done`] | tells the caller what [`Ended`] asks for | [`Done::into_ended`] |
 //!
 //! Bytes of an approval come only out of a [`Transmit`], and that only out of [`Persist::written`] (R1). There is
 //! no verb to send an approval again (R4). Two drivers may meet on one record; every write is a compare-and-set
@@ -20,6 +20,9 @@
 //! Which stage follows which is decided by one table for all products: [`table`].
 //!
 //! Dropping a step is a crash, and safe: [`resume`] goes on from the record (R17).
+//!
+//! What the steps cannot see, such as which new numbers the journal takes (R24), is a driver's duty: the list of them is
+//! in `docs/own-runtime.md` of the repository.
 //!
 //! What the compiler refuses, beside what it takes:
 //!
@@ -89,7 +92,7 @@ mod wait;
 mod tests;
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
-use core::fmt::Write as _;
+use core::fmt::{self, Write as _};
 
 use arrayvec::ArrayString;
 
@@ -138,9 +141,9 @@ pub enum Step {
 /// What a driver is.
 #[derive(Debug, Clone)]
 pub struct Driver {
-    /// What the merchant decided about the flow.
+    /// What the merchant decided about the flow. [`Policy::check`] it once: `open` and [`resume`] trust it.
     pub policy: Arc<Policy>,
-    /// The name under which leases are held (R20).
+    /// The name under which leases are held (R20): the journal's own, [`Journal::holder`](crate::journal::Journal::holder).
     pub holder: Arc<str>,
     /// Whether there is an accept step (R19).
     pub accept_step: bool,
@@ -158,26 +161,46 @@ pub struct Done {
 #[derive(Debug)]
 #[allow(clippy::large_enum_variant, reason = "the large one is the common one, and is made once per payment")]
 pub enum Ended {
-    /// The attempt or refund has ended, durably unless nothing of it was ever recorded.
+    /// The attempt or refund has ended, durably unless nothing of it was ever recorded ([`Done::is_unrecorded`]): that is
+    /// the end only where the journal holds no row of the number, which somebody else may have written (R3).
     Verdict(Verdict),
-    /// The number is known, with the same data (R3); or a refund of that approval is open or done (R16).
+    /// The number is known, with the same data (R3); or a refund of that approval is open or done (R16). Its end is
+    /// [`Record::of_row`]'s verdict; without one it is open, and somebody has it or recovery will. Nothing was sent.
     Known(Box<Row>),
-    /// The number is known, with other data: an input error (R3).
+    /// The number is known, with other data: an input error (R3). Nothing was sent.
     OtherData,
-    /// The number was used, and its record was pruned (R22).
+    /// The number was used, and its record was pruned (R22). Nothing was sent. Of the refund of a whole it means one more
+    /// that is to be counted as `pruned` by [`call_refund`].
     UsedBefore,
-    /// The authorisation is spent, or being spent, under another number (R3).
+    /// The authorisation is spent, or being spent, under another number (R3). Nothing was sent.
     AuthorisationInUse(Box<Key>),
-    /// Another worker has it now.
+    /// Another worker has it now, and it may have been sent: its end will be in the journal.
     TakenOver(Box<Key>),
     /// It is not known whether its first row is stored, and it is too late to send: this drive has sent nothing and
     /// has no outcome to tell. Whoever finds the row there goes on with it (R2, R22).
     NotKnown {
         /// What the row holds, if it is there.
         record: Box<Record>,
-        /// Its token; the lease under it is to be given back.
+        /// Its token; the lease under it is to be given back ([`Journal::release`](crate::journal::Journal::release)).
         token: u64,
     },
+}
+
+/// For a log: numbers, no secret (R23).
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ended::Verdict(verdict) => f.write_str(verdict.name()),
+            Ended::Known(row) => write!(f, "{} is known", row.key.number),
+            Ended::OtherData => f.write_str("the number is known, with other data"),
+            Ended::UsedBefore => f.write_str("the number was used before"),
+            Ended::AuthorisationInUse(key) => write!(f, "the authorisation is used by {}", key.number),
+            Ended::TakenOver(key) => write!(f, "another worker has {}", key.number),
+            Ended::NotKnown { record, .. } => {
+                write!(f, "whether {} is recorded is not known, and it was not sent", record.key.number)
+            }
+        }
+    }
 }
 
 impl Done {

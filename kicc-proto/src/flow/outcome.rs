@@ -218,6 +218,17 @@ pub enum Verdict {
     Refund(RefundOutcome),
 }
 
+impl Verdict {
+    /// The outcome's name: of an approval [`Outcome::name`], of a refund [`RefundOutcome::name`].
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Verdict::Approval(outcome) => outcome.name(),
+            Verdict::Refund(outcome) => outcome.name(),
+        }
+    }
+}
+
 /// Why a person must look.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

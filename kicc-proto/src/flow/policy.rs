@@ -7,7 +7,7 @@ use crate::{
     time::Millis,
 };
 
-/// Times, limits and choices of the flow. Make one with [`Policy::default`] and change fields.
+/// Times, limits and choices of the flow. Make one with [`Policy::default`], change fields, and [`Policy::check`] it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Policy {
@@ -29,7 +29,7 @@ pub struct Policy {
     pub net_cancel_settles_refund: SettlesRefund,
     /// How many rescue messages may be sent for one attempt (R14); those never sent are not counted.
     pub rescue_attempts: u32,
-    /// How many rescues may be in flight at once in one client (R14).
+    /// How many rescues may be in flight at once in one client (R14): the driver counts them.
     pub rescues_in_flight: u32,
     /// The first pause between two rescue messages (R14).
     pub backoff_first: Millis,
@@ -124,7 +124,8 @@ impl Default for Policy {
 }
 
 impl Policy {
-    /// Refuses what cannot hold together and, unless the gateway is `simulated` (on loopback), what is unsafe.
+    /// Refuses what cannot hold together and, unless the gateway is `simulated` (on loopback), what is unsafe. The driver
+    /// asks it once, before the first order: nothing else does.
     ///
     /// # Errors
     /// The first field that is wrong.

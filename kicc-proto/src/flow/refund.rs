@@ -78,7 +78,11 @@ pub enum RefundCall {
 }
 
 /// A refund of the whole that is left, or of a part, put to the refunds of the approval that the journal knows, in the
-/// order in which they were made. `pruned` is how many more it has turned out to have forgotten.
+/// order in which they were made ([`Journal::refunds`](crate::journal::Journal::refunds)).
+///
+/// `pruned` is how many more the journal has turned out to have forgotten: 0 at first. Each try to refund the whole has a
+/// number of its own, made of how many there were before; where [`Ended::UsedBefore`](super::Ended::UsedBefore) says
+/// that one was used by a try that was refused and is pruned, the call is made again with one more.
 ///
 /// At most one refund of an approval is open: what it leaves is the `checksum` of the next. The row's store decides
 /// that, so that of two calls at once one has to look again.
@@ -128,7 +132,7 @@ pub fn call_refund(
 }
 
 /// Begins the refund of the whole of an approval whose record is at hand, of today or of days ago. `earlier` is how many
-/// refunds of it were made before and did not take effect. The row's store decides that there is at most one.
+/// refunds of it were made before and did not take effect; [`call_refund`] counts them. The row's store decides that there is at most one.
 ///
 /// # Errors
 /// [`RefundError`]; nothing was sent.

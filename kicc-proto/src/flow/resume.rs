@@ -24,6 +24,9 @@ use crate::{
 /// The next obligation of a row that was just claimed: total, and the one that the lost process would have
 /// met, with waits begun afresh (R17, R25). A message that may have been under way counts as unanswered.
 ///
+/// That the row was claimed ([`Journal::claim`](crate::journal::Journal::claim)) is the caller's word (R20): where there is
+/// one worker for ever, such as a machine's only loop, it needs no claim.
+///
 /// # Errors
 /// [`RecordError`]: the record is not to be driven, but reported and left alone (R20, R21).
 pub fn resume(row: Row, merchant: &Merchant, driver: &Driver, now: Now) -> Result<Step, RecordError> {

@@ -74,13 +74,7 @@ pub enum Unclear {
 impl fmt::Display for Unclear {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Unclear::Exchange(MaybeSent::Timeout) => f.write_str("no answer in time"),
-            Unclear::Exchange(MaybeSent::Reset) => f.write_str("the connection broke"),
-            Unclear::Exchange(MaybeSent::Truncated) => f.write_str("the answer was cut short"),
-            Unclear::Exchange(MaybeSent::BodyTooLarge) => f.write_str("the answer was too long"),
-            Unclear::Exchange(MaybeSent::Protocol) => f.write_str("the answer was not HTTP"),
-            Unclear::Exchange(MaybeSent::Lost) => f.write_str("whoever waited for the answer is gone"),
-            Unclear::Exchange(MaybeSent::Other) => f.write_str("the exchange failed"),
+            Unclear::Exchange(why) => why.fmt(f),
             Unclear::Status(status) => write!(f, "HTTP {status}"),
             Unclear::NotJson => f.write_str("the answer is not a JSON object"),
             Unclear::DuplicateKey => f.write_str("a key stands twice in the answer"),

@@ -126,12 +126,14 @@ impl InFlight {
         self.life.times().answer_timeout
     }
 
-    /// The last byte was written at that moment: the answer's time runs from there.
+    /// The last byte was written at that moment ([`Exchange::written_at`](crate::wire::exchange::Exchange::written_at)): the
+    /// answer's time runs from there. Said as soon as it is known, before the answer is waited for or handed over.
     pub fn written(&mut self, at: Now) {
         self.deadline = at.after(self.answer_within());
     }
 
-    /// When it is given up.
+    /// When it is given up. Until [`InFlight::written`] was said, the latest that it can be: `send_by` and the whole time
+    /// for an answer (R20).
     #[must_use]
     pub fn deadline(&self) -> Deadline {
         self.deadline

@@ -95,7 +95,7 @@ pub trait AsyncJournal: Send + Sync {
     /// When the store cannot be read.
     fn unreadable(&self) -> BoxFuture<'_, Result<Vec<Unreadable>, ReadError>>;
 
-    /// Which new numbers are taken (R24).
+    /// Which new numbers are taken (R24), see [`Journal::admission`](super::Journal::admission).
     ///
     /// # Errors
     /// When the store cannot be read.

@@ -131,7 +131,8 @@ pub struct Row {
     pub live: bool,
     /// Open, parked or closed.
     pub standing: Standing,
-    /// Whether the end was told to the caller at least once (R22). Meaningless while open.
+    /// Whether the end was told to the caller at least once (R22). Meaningless while open. A write stores it as given, and
+    /// the core's rows come with `false`: what was written since was not told. [`Journal::told`] sets it.
     pub told: bool,
     /// Counts the writes of this row; the next write must name it.
     pub revision: u64,
@@ -145,13 +146,17 @@ pub struct Row {
     pub created_at: UnixMillis,
     /// When this row was last written.
     pub updated_at: UnixMillis,
-    /// Set by the store: this row was last written before the journal was restored from a backup (R24).
+    /// Set by the store when it reads, whatever was written: this row was last written before the journal was restored from
+    /// a backup (R24). Every write of the row ends that; claims, leases and [`Journal::told`] do not.
     pub suspect: bool,
     /// The record, see [`record`]. It holds a token key's ciphertext: never print it whole (R23).
     pub record: RecordText,
 }
 
 /// A record's text; redacted in `Debug` and wiped on drop, since it holds what a net-cancel needs (R10, R23).
+///
+/// UTF-8 of one line: no line feed, no carriage return and no tab in it. A later version reads what an earlier one wrote,
+/// and an earlier one leaves a later one's alone (R21): that holds for any store that gives the text back byte for byte.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct RecordText(pub String);
 
@@ -174,8 +179,8 @@ pub enum Expect {
     /// and no live refund with its `original` (refunds).
     Absent,
     /// The row stands at this revision, under the token that the new row carries; the new row's revision is the next.
-    /// A lease that was renewed meanwhile is not shortened, and a slot taken by another row meanwhile is no obstacle:
-    /// a row that must be opened again is (R9).
+    /// A lease that was renewed meanwhile is not shortened, unless the new row gives it back (an empty holder), and a slot
+    /// taken by another row meanwhile is no obstacle: a row that must be opened again is (R9).
     Revision(u64),
 }
 
@@ -315,10 +320,14 @@ pub trait Journal: Send + Sync {
     /// The name under which this process holds leases, as the journal tells the living from the dead (R20).
     fn holder(&self) -> &str;
 
-    /// Writes a row if what is expected is so, durably.
+    /// Writes a row if what is expected is so, durably, with all its columns as given but for [`Row::suspect`] (and a
+    /// lease that was renewed meanwhile, see [`Expect::Revision`]). It does not look at [`Journal::admission`].
+    ///
+    /// Under [`Expect::Revision`] a row that was pruned is [`Written::UsedBefore`].
     ///
     /// # Errors
-    /// [`WriteError::NotStored`] only where that is certain.
+    /// [`WriteError::NotStored`] only where that is certain; so, under [`Expect::Revision`], of a row that is not there and
+    /// was never pruned, and of a revision that is not the next.
     fn write(&self, row: &Row, expect: Expect) -> Result<Written, WriteError>;
 
     /// The row of a key.
@@ -381,7 +390,8 @@ pub trait Journal: Send + Sync {
     /// When the store cannot be read.
     fn unreadable(&self) -> Result<Vec<Unreadable>, ReadError>;
 
-    /// Which new numbers are taken (R24).
+    /// Which new numbers are taken (R24). The driver asks before it writes the first row of a number that
+    /// [`Journal::find`] does not know; neither [`Journal::write`] nor the core looks.
     ///
     /// # Errors
     /// When the store cannot be read.

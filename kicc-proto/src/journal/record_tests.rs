@@ -84,7 +84,7 @@ fn full(text: &str) -> Record {
 
 fn kept(record: &Record) {
     let text = record.encode();
-    assert!(!text.0.contains('\n'), "one line");
+    assert!(!text.0.contains(['\n', '\r', '\t']), "one line");
     assert_eq!(&Record::decode(&text.0).unwrap(), record, "{}", text.0);
 }
 

@@ -35,10 +35,10 @@ impl Default for CallLimits {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
     /// Not one byte was sent.
-    #[error("not sent, because {}; this call moved no money", not_sent(*.0))]
+    #[error("not sent, because {0}; this call moved no money")]
     NotSent(NotSent),
     /// Bytes were sent, and no whole answer came back.
-    #[error("{}; this call moved no money", Unclear::Exchange(*.0))]
+    #[error("{0}; this call moved no money")]
     NoAnswer(MaybeSent),
     /// The gateway said no.
     #[error("refused: {0}; this call moved no money")]
@@ -71,17 +71,6 @@ impl From<call::CallError> for CallError {
             call::CallError::Refused(said) => CallError::Refused(said),
             call::CallError::Unclear(why) => CallError::Unclear(why),
         }
-    }
-}
-
-fn not_sent(why: NotSent) -> &'static str {
-    match why {
-        NotSent::Resolve => "the gateway's name was not resolved",
-        NotSent::Connect => "no connection to the gateway came about",
-        NotSent::Tls => "the TLS handshake with the gateway did not finish",
-        NotSent::Proxy => "the proxy did not let it through",
-        NotSent::Token => "i'mport gave no token for it",
-        NotSent::PermitLapsed | NotSent::Signing | NotSent::NotRecorded => "it was too late to send it",
     }
 }
 

@@ -129,55 +129,72 @@ impl fmt::Debug for Reply<'_> {
 }
 
 /// Why an exchange brought no reply.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Failure {
     /// Proof that not one byte of the request was handed to the transport.
+    #[error("never sent: {0}")]
     NotSent(NotSent),
     /// Everything else.
+    #[error("maybe sent: {0}")]
     MaybeSent(MaybeSent),
 }
 
 /// The only failures that count as *never sent*. An adapter decides by a marker of its own ("was any
 /// HTTP byte handed to the transport?"), never by the kind of an I/O error.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
 pub enum NotSent {
     /// The host name was not resolved.
+    #[error("the gateway's name was not resolved")]
     Resolve,
     /// No TCP connection came about.
+    #[error("no connection to the gateway came about")]
     Connect,
     /// The TLS handshake did not finish.
+    #[error("the TLS handshake with the gateway did not finish")]
     Tls,
     /// The proxy did not let us through.
+    #[error("the proxy did not let it through")]
     Proxy,
     /// `send_by` or the lease had passed when the first byte was about to go (R4, R20).
+    #[error("it was too late to send it")]
     PermitLapsed,
     /// The signer did not sign.
+    #[error("it could not be signed")]
     Signing,
     /// The record is known not to be stored (R2).
+    #[error("the journal did not take it")]
     NotRecorded,
     /// i'mport gave no token for it.
+    #[error("i'mport gave no token for it")]
     Token,
 }
 
 /// What is known of a failure after bytes may have left. It never changes what happens next; it is told to people.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, thiserror::Error)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum MaybeSent {
     /// No whole answer within the time allowed.
+    #[error("no answer in time")]
     Timeout,
     /// The connection broke.
+    #[error("the connection broke")]
     Reset,
     /// The answer ended early.
+    #[error("the answer was cut short")]
     Truncated,
     /// The answer was longer than [`REPLY_MAX`].
+    #[error("the answer was too long")]
     BodyTooLarge,
     /// What came back was not HTTP.
+    #[error("the answer was not HTTP")]
     Protocol,
     /// The future, thread or process that waited for the answer is gone.
+    #[error("whoever waited for the answer is gone")]
     Lost,
     /// Anything else.
+    #[error("the exchange failed")]
     Other,
 }
 

@@ -30,7 +30,7 @@ use crate::{
 };
 
 pub(super) fn cases() -> Vec<Case> {
-    cases![
+    let of_simple = cases![&[Product::Simple];
         r3_a_known_number_gives_what_is_known,
         r3_threads_with_one_number_send_it_once,
         r19_begin_hands_the_decision_to_the_caller,
@@ -46,11 +46,12 @@ pub(super) fn cases() -> Vec<Case> {
         r3_what_this_call_could_not_record_is_never_sent_only_if_nobody_recorded_it,
         r22_an_untold_end_is_told_again,
         terminals_have_numbers_of_their_own,
-        r11_a_terminal_that_could_not_sell_is_refused,
-        r11_without_a_status_query_unknown_is_for_a_person,
         r17_a_stopping_client_leaves_its_rescues_to_recovery,
         r14_no_more_rescues_are_in_flight_than_this_process_has_a_share_of,
-    ]
+    ];
+    let of_easytalk = cases![&[Product::EasyTalk]; r11_without_a_status_query_unknown_is_for_a_person];
+    let of_all = cases![&Product::ALL; r11_a_terminal_that_could_not_sell_is_refused];
+    [of_simple, of_easytalk, of_all].concat()
 }
 
 fn order(text: &str) -> Order {

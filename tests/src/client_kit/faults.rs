@@ -11,7 +11,7 @@ use kicc_proto::{
 
 use super::{Client, Order, Progress};
 use crate::van::{
-    Ledger, VanConfig,
+    Ledger, Van, VanConfig,
     faults::{self, End, Fault, Plan, Rescue},
 };
 
@@ -119,6 +119,22 @@ impl Faulty {
             assert_eq!(ledger.standing(number), *end == End::Approved, "{plan}");
         }
     }
+}
+
+/// Takes every fault of a product to its end, each on a thread of its own. `pay` takes an order to its outcome, with the
+/// times of [`TIMES`], on a [`van`], and with [`accept`] for the shop's books.
+///
+/// # Panics
+/// When one of them does not end as it must, or the VAN saw what it must never see.
+pub fn every(product: Product, van: &Van, pay: impl Fn(&Order) -> Outcome + Sync) {
+    let orders = orders(product);
+    thread::scope(|scope| {
+        for faulty in &orders {
+            let pay = &pay;
+            scope.spawn(move || faulty.check(&pay(&faulty.order()), &van.ledger()));
+        }
+    });
+    assert_eq!(van.ledger().violations, [""; 0]);
 }
 
 /// Takes all of them to their ends at once.

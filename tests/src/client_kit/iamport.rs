@@ -26,7 +26,7 @@ use super::{
 use crate::van::{Van, VanConfig};
 
 pub(super) fn cases() -> Vec<Case> {
-    cases![
+    cases![&[Product::Iamport];
         a_token_is_asked_for_once_and_shared,
         r2_a_charge_without_a_token_is_never_sent,
         r12_a_charge_is_not_repeated_with_another_token,

@@ -5,6 +5,7 @@ use std::{sync::Barrier, thread};
 use kicc_proto::{
     client::Error,
     flow::{Charged, PartialRefund, RefundError, RefundOutcome},
+    product::Product,
     values::*,
 };
 
@@ -16,7 +17,7 @@ use super::{
 use crate::memory::Fault;
 
 pub(super) fn cases() -> Vec<Case> {
-    cases![
+    cases![&[Product::Iamport];
         r16_parts_are_given_back_one_after_the_other,
         r16_of_parts_at_once_one_is_open,
         r16_a_part_ends_as_its_look_up_says,

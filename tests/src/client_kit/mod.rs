@@ -2,11 +2,14 @@
 //! journal in memory.
 //!
 //! A client is whatever drives the core. [`cases`] are the calls that a shop embeds, one by one; [`faults`] is every
-//! fault of every product to its end, with the trace of steps that led there.
+//! fault of every product to its end, with the trace of steps that led there. Whoever sells only some products runs
+//! [`cases_of`] them.
 
-/// Cases under the names of the functions that show them.
+/// Cases of a client that sells these products, under the names of the functions that show them.
 macro_rules! cases {
-    ($($name:ident),+ $(,)?) => { vec![$($crate::client_kit::Case { name: stringify!($name), run: $name }),+] };
+    ($products:expr; $($name:ident),+ $(,)?) => {
+        vec![$($crate::client_kit::Case { name: stringify!($name), products: $products, run: $name }),+]
+    };
 }
 
 mod calls;
@@ -70,8 +73,10 @@ pub struct Setup {
 pub type AcceptStep = Arc<dyn Fn(&Question<'_>) -> Answer + Send + Sync>;
 
 /// A client under test, called from many threads at once; an async client blocks on its runtime. Its calls are those of
-/// the client itself, under the same names. Dropping it is the end of its process.
+/// the client itself, under the same names. Dropping it is the end of its process. What one product alone has need not be
+/// there where that is not sold.
 #[allow(missing_docs, clippy::missing_errors_doc, reason = "they are the client's own")]
+#[allow(unused_variables, reason = "the names are for whoever implements it")]
 pub trait Client: Send + Sync {
     fn approve(&self, order: &Order) -> Result<Progress, Error>;
     fn approve_at(&self, terminal: &str, order: &Order) -> Result<Progress, Error>;
@@ -79,16 +84,33 @@ pub trait Client: Send + Sync {
     fn outcome(&self, number: &TransactionNumber) -> Result<Option<Progress>, Error>;
     fn wait(&self, number: &TransactionNumber, limit: Option<Duration>) -> Result<Progress, Error>;
     fn refund(&self, number: &TransactionNumber) -> Result<Progress, Error>;
-    fn refund_part(&self, number: &TransactionNumber, part: &PartialRefund) -> Result<Progress, Error>;
-    fn refund_elsewhere(&self, original: &Original) -> Result<Progress, Error>;
-    fn verify(&self, payment: &WindowPayment) -> Result<Verified, Error>;
-    /// By `call`; so are those that follow.
-    fn payment(&self, imp_uid: &ImpUid) -> Result<Option<Payment>, Error>;
-    fn prepare(&self, number: &TransactionNumber, amount: &Amount) -> Result<Prepared, Error>;
-    fn prepare_again(&self, number: &TransactionNumber, amount: &Amount) -> Result<Option<Prepared>, Error>;
-    fn delete_billing_key(&self, customer: &CustomerUid) -> Result<Option<BillingKey>, Error>;
     fn recover(&self, tell: &mut (dyn FnMut(&End) -> Told + Send)) -> Result<Report, Error>;
     fn stop(&self);
+
+    /// Simple Payment's.
+    fn refund_elsewhere(&self, original: &Original) -> Result<Progress, Error> {
+        Err(Error::NoTerminal)
+    }
+    /// i'mport's; so are those that follow.
+    fn refund_part(&self, number: &TransactionNumber, part: &PartialRefund) -> Result<Progress, Error> {
+        Err(Error::NoTerminal)
+    }
+    fn verify(&self, payment: &WindowPayment) -> Result<Verified, Error> {
+        Err(Error::NoTerminal)
+    }
+    /// By `call`; so are those that follow.
+    fn payment(&self, imp_uid: &ImpUid) -> Result<Option<Payment>, Error> {
+        Err(Error::NoTerminal)
+    }
+    fn prepare(&self, number: &TransactionNumber, amount: &Amount) -> Result<Prepared, Error> {
+        Err(Error::NoTerminal)
+    }
+    fn prepare_again(&self, number: &TransactionNumber, amount: &Amount) -> Result<Option<Prepared>, Error> {
+        Err(Error::NoTerminal)
+    }
+    fn delete_billing_key(&self, customer: &CustomerUid) -> Result<Option<BillingKey>, Error> {
+        Err(Error::NoTerminal)
+    }
 }
 
 /// Where an attempt or a refund stands.
@@ -157,6 +179,8 @@ pub struct Report {
 pub struct Case {
     /// What it shows, as a test's name.
     pub name: &'static str,
+    /// What a client must sell for that.
+    pub products: &'static [Product],
     run: fn(&dyn Adapter),
 }
 
@@ -180,6 +204,14 @@ impl std::fmt::Debug for Case {
 #[must_use]
 pub fn cases() -> Vec<Case> {
     [calls::cases(), iamport::cases(), iamport_part::cases()].concat()
+}
+
+/// The cases of a client that sells these products alone, and the names of those that it is left out of.
+#[must_use]
+pub fn cases_of(products: &[Product]) -> (Vec<Case>, Vec<&'static str>) {
+    let sells = |case: &Case| case.products.iter().all(|product| products.contains(product));
+    let (its, others): (Vec<Case>, Vec<Case>) = cases().into_iter().partition(sells);
+    (its, others.iter().map(|case| case.name).collect())
 }
 
 /// An order of any product.
@@ -415,5 +447,20 @@ fn still_open(progress: Result<Progress, Error>) -> Open {
     match progress.expect("it was taken") {
         Progress::Open(open) => *open,
         Progress::Settled(settled) => panic!("not open: {settled:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_sells_one_product_is_told_what_it_is_left_out_of() {
+        let (its, left_out) = cases_of(&[Product::Simple]);
+        assert!(its.iter().any(|case| case.name == "r3_a_known_number_gives_what_is_known"));
+        assert!(its.iter().all(|case| case.products == [Product::Simple]));
+        assert!(left_out.contains(&"r11_without_a_status_query_unknown_is_for_a_person"));
+        assert_eq!(its.len() + left_out.len(), cases().len());
+        assert_eq!(cases_of(&Product::ALL).1, [""; 0]);
     }
 }

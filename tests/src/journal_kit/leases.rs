@@ -7,7 +7,7 @@ use kicc_proto::{
 
 use super::{
     Store,
-    rows::{approval, claim, find, granted, held, is_held, key, next, race, stored, update},
+    rows::{approval, claim, find, granted, held, is_held, key, next, race, same, stored, update},
 };
 
 pub(super) fn fenced(store: &dyn Store) {
@@ -19,8 +19,8 @@ pub(super) fn fenced(store: &dyn Store) {
     assert_eq!((theirs.token, &*theirs.holder, theirs.lease_until.0), (3, two.holder(), 120_000));
     assert!(!one.holds(&key("N1"), 2).expect("a read"));
     assert!(two.holds(&key("N1"), 3).expect("a read"));
-    assert_eq!(update(&*one, &next(&mine)), Written::Conflict(Box::new(theirs.clone())));
-    assert_eq!(update(&*two, &next(&theirs)), Written::Stored);
+    same(update(&*one, &next(&mine)), Written::Conflict(Box::new(theirs.clone())));
+    same(update(&*two, &next(&theirs)), Written::Stored);
     one.release(&key("N1"), 2).expect("a write");
     assert!(two.holds(&key("N1"), 3).expect("a read"));
 }
@@ -54,7 +54,7 @@ pub(super) fn live_not_robbed(store: &dyn Store) {
         let refused = claim(&*two, "N1", 1, 4_999, force);
         assert_eq!(refused, Claimed::Held { holder: one.holder().into(), until: UnixMillis(5_000) });
     }
-    assert_eq!(find(&*two, "N1"), row);
+    same(find(&*two, "N1"), row);
     // One's own is none either while the lease runs: another thread may be at work. Then it is one's to take again.
     assert!(is_held(&claim(&*one, "N1", 1, 4_999, Force::LapsedEvenIfAlive)));
     assert_eq!(granted(claim(&*one, "N1", 1, 5_000, Force::DeadOrLapsed)).token, 2);
@@ -87,10 +87,10 @@ pub(super) fn moved(store: &dyn Store) {
     let (one, two) = (store.open(), store.open());
     let row = approval("N1");
     stored(&*one, &row);
-    assert_eq!(update(&*one, &next(&row)), Written::Stored);
-    assert_eq!(claim(&*two, "N1", 1, 0, Force::LapsedEvenIfAlive), Claimed::Moved);
-    assert_eq!(claim(&*two, "N2", 1, 0, Force::LapsedEvenIfAlive), Claimed::Moved);
-    assert_eq!(find(&*one, "N1"), next(&row));
+    same(update(&*one, &next(&row)), Written::Stored);
+    same(claim(&*two, "N1", 1, 0, Force::LapsedEvenIfAlive), Claimed::Moved);
+    same(claim(&*two, "N2", 1, 0, Force::LapsedEvenIfAlive), Claimed::Moved);
+    same(find(&*one, "N1"), next(&row));
 }
 
 pub(super) fn renewed(store: &dyn Store) {
@@ -101,10 +101,14 @@ pub(super) fn renewed(store: &dyn Store) {
     assert!(renew(1, 8_000));
     assert!(renew(1, 7_000));
     assert!(!renew(2, 9_000));
-    assert_eq!(find(journal, "N1"), held(approval("N1"), journal.holder(), 8_000));
+    same(find(journal, "N1"), held(approval("N1"), journal.holder(), 8_000));
     // A write that did not hear of the renewal does not undo it.
-    assert_eq!(update(journal, &next(&row)), Written::Stored);
+    same(update(journal, &next(&row)), Written::Stored);
     assert_eq!(find(journal, "N1").lease_until, UnixMillis(8_000));
+    // One that gives it back does.
+    let free = held(next(&next(&row)), "", 0);
+    same(update(journal, &free), Written::Stored);
+    same(find(journal, "N1"), free);
 }
 
 pub(super) fn released(store: &dyn Store) {

@@ -13,7 +13,10 @@ mod leases;
 mod rows;
 mod writes;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use kicc_proto::{journal::Journal, time::UnixMillis};
 
@@ -28,7 +31,11 @@ pub trait Store: Sync {
     /// Whether the journal can tell a live holder from a dead one, or only reads leases (R20).
     fn knows_life(&self) -> bool;
 
-    /// Prunes closed and told rows made before a moment, one batch (R22): how many.
+    /// Prunes closed and told rows made before a moment, one batch (R22): how many. The kit calls until there are none.
+    ///
+    /// An approval is kept while a refund of it is open, parked or untold; a refund, however old, as long as its approval.
+    /// Of what is pruned stay the number, the authorisation of a live approval and the slot of a live refund, which keep
+    /// on being refused ([`Written`](kicc_proto::journal::Written)).
     fn prune(&self, before: UnixMillis) -> u64;
 
     /// Declares the journal restored, with a prefix for new numbers (R24): whether it agreed.
@@ -49,14 +56,22 @@ pub struct Case {
 /// Runs every case on a store of its own.
 ///
 /// # Panics
-/// When a case fails, after all have run, with the names of the failed ones.
+/// When a case fails, after all have run, with the name of each that failed and what it found.
 pub fn run(make: impl Fn() -> Box<dyn Store>) {
     let failed: Vec<String> = cases()
         .into_iter()
-        .filter(|case| catch_unwind(AssertUnwindSafe(|| (case.run)(&*make()))).is_err())
-        .map(|case| format!("{} ({})", case.name, case.rule))
+        .filter_map(|case| {
+            let panic = catch_unwind(AssertUnwindSafe(|| (case.run)(&*make()))).err()?;
+            Some(format!("\n{} ({}): {}", case.name, case.rule, said(&*panic)))
+        })
         .collect();
-    assert!(failed.is_empty(), "the journal fails: {failed:#?}");
+    assert!(failed.is_empty(), "the journal fails {} cases:{}", failed.len(), failed.concat());
+}
+
+/// What a panic said.
+pub(crate) fn said(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked").to_owned()
 }
 
 /// All cases.
@@ -84,9 +99,14 @@ pub fn cases() -> Vec<Case> {
         case("R20", "a lease given back is free at once, and its token is void", leases::released),
         case("R22", "lists are complete, in order and in pages", ends::lists),
         case("R22", "an end stays untold until it was told at that revision", ends::told),
+        case("R22", "whether it was told is stored as it is written", ends::told_as_given),
         case("R22", "pruning keeps numbers, authorisations and refunds refused", ends::pruned),
         case("R22", "what is open, parked or untold is never pruned", ends::not_pruned),
-        case("R22", "an approval stays while its refund is open", ends::not_pruned_under_a_refund),
+        case(
+            "R22",
+            "an approval stays while its refund is open, parked or untold",
+            ends::not_pruned_under_a_refund,
+        ),
         case(
             "R24",
             "a restored journal asks for a new prefix, and its rows are suspect until written",

@@ -1,6 +1,6 @@
 //! Rows to write, and what to do with them.
 
-use std::{sync::Barrier, thread};
+use std::{fmt::Debug, sync::Barrier, thread};
 
 use kicc_proto::{
     journal::{
@@ -85,8 +85,24 @@ pub(super) fn insert(journal: &dyn Journal, row: &Row) -> Written {
     journal.write(row, Expect::Absent).expect("a write")
 }
 
+#[track_caller]
 pub(super) fn stored(journal: &dyn Journal, row: &Row) {
-    assert_eq!(insert(journal, row), Written::Stored);
+    same(insert(journal, row), Written::Stored);
+}
+
+/// Fails unless both are the same, and shows only the lines that the other has not.
+#[track_caller]
+pub(super) fn same<A: PartialEq<B> + Debug, B: Debug>(found: A, wanted: B) {
+    if found != wanted {
+        let (found, wanted) = (format!("{found:#?}"), format!("{wanted:#?}"));
+        let only_in = |one: &str, other: &str| {
+            let lines = |text| str::lines(text).map(|line| line.trim().trim_end_matches(','));
+            let other: Vec<&str> = lines(other).collect();
+            let only: Vec<&str> = lines(one).filter(|line| !other.contains(line)).collect();
+            if only.is_empty() { "nothing else that is printed".into() } else { only.join(", ") }
+        };
+        panic!("found {}; it should be {}", only_in(&found, &wanted), only_in(&wanted, &found));
+    }
 }
 
 pub(super) fn update(journal: &dyn Journal, row: &Row) -> Written {

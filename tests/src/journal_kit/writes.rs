@@ -8,7 +8,7 @@ use kicc_proto::{
 
 use super::{
     Store,
-    rows::{approval, closed, find, held, insert, key, marked, next, race, refund, stored, update},
+    rows::{approval, closed, find, held, insert, key, marked, next, race, refund, same, stored, update},
 };
 
 pub(super) fn comes_back(store: &dyn Store) {
@@ -25,10 +25,10 @@ pub(super) fn comes_back(store: &dyn Store) {
     }
     let other = store.open();
     for row in &rows {
-        assert_eq!(other.find(&row.key).expect("a read").as_ref(), Some(row));
+        same(other.find(&row.key).expect("a read").as_ref(), Some(row));
         assert!(other.holds(&row.key, row.token).expect("a read"));
     }
-    assert_eq!(other.find(&key("N9")).expect("a read"), None);
+    same(other.find(&key("N9")).expect("a read"), None);
     assert_eq!(other.unreadable().expect("a read"), []);
     assert_eq!(other.admission().expect("a read"), Admission::Any);
 }
@@ -38,10 +38,10 @@ pub(super) fn number_once(store: &dyn Store) {
     let first = approval("N1");
     stored(journal, &first);
     let second = Row { record: RecordText("other".into()), ..refund("N1", "N0") };
-    assert_eq!(insert(&*store.open(), &second), Written::Conflict(Box::new(first.clone())));
-    assert_eq!(find(journal, "N1"), first);
+    same(insert(&*store.open(), &second), Written::Conflict(Box::new(first.clone())));
+    same(find(journal, "N1"), first.clone());
     // Also when it is closed.
-    assert_eq!(update(journal, &closed(next(&first))), Written::Stored);
+    same(update(journal, &closed(next(&first))), Written::Stored);
     assert!(matches!(insert(journal, &second), Written::Conflict(_)));
 }
 
@@ -54,7 +54,7 @@ pub(super) fn keys_differ(store: &dyn Store) {
     other_terminal.key.terminal = TerminalId::new("T2").expect("a terminal");
     for row in [&first, &elsewhere, &other_terminal, &approval("n1"), &approval("N10")] {
         stored(journal, row);
-        assert_eq!(journal.find(&row.key).expect("a read").as_ref(), Some(row));
+        same(journal.find(&row.key).expect("a read").as_ref(), Some(row));
     }
 }
 
@@ -80,14 +80,14 @@ pub(super) fn authorisation_once(store: &dyn Store) {
     let journal = &*store.open();
     let first = marked("N1", "m");
     stored(journal, &first);
-    assert_eq!(insert(journal, &marked("N2", "m")), Written::AuthorisationInUse(Box::new(key("N1"))));
-    assert_eq!(journal.find(&key("N2")).expect("a read"), None);
+    same(insert(journal, &marked("N2", "m")), Written::AuthorisationInUse(Box::new(key("N1"))));
+    same(journal.find(&key("N2")).expect("a read"), None);
     stored(journal, &marked("N3", "other"));
     // Approved: closed, and still taken. Then reversed: free.
     let approved = closed(next(&first));
-    assert_eq!(update(journal, &approved), Written::Stored);
-    assert_eq!(insert(journal, &marked("N2", "m")), Written::AuthorisationInUse(Box::new(key("N1"))));
-    assert_eq!(update(journal, &Row { live: false, ..next(&approved) }), Written::Stored);
+    same(update(journal, &approved), Written::Stored);
+    same(insert(journal, &marked("N2", "m")), Written::AuthorisationInUse(Box::new(key("N1"))));
+    same(update(journal, &Row { live: false, ..next(&approved) }), Written::Stored);
     stored(journal, &marked("N2", "m"));
     // Nothing marked, nothing taken.
     stored(journal, &approval("N4"));
@@ -115,13 +115,13 @@ pub(super) fn reopened(store: &dyn Store) {
     let second = marked("N2", "m");
     stored(journal, &second);
     let open_again = Row { standing: Standing::Open, live: true, ..next(&reversed) };
-    assert_eq!(update(journal, &open_again), Written::Stored);
-    assert_eq!(find(journal, "N1"), open_again);
+    same(update(journal, &open_again), Written::Stored);
+    same(find(journal, "N1"), open_again.clone());
     // Either keeps a third out, also when the other has ended.
     assert!(matches!(insert(journal, &marked("N3", "m")), Written::AuthorisationInUse(_)));
-    assert_eq!(update(journal, &Row { live: false, ..closed(next(&second)) }), Written::Stored);
-    assert_eq!(insert(journal, &marked("N3", "m")), Written::AuthorisationInUse(Box::new(key("N1"))));
-    assert_eq!(update(journal, &Row { live: false, ..closed(next(&open_again)) }), Written::Stored);
+    same(update(journal, &Row { live: false, ..closed(next(&second)) }), Written::Stored);
+    same(insert(journal, &marked("N3", "m")), Written::AuthorisationInUse(Box::new(key("N1"))));
+    same(update(journal, &Row { live: false, ..closed(next(&open_again)) }), Written::Stored);
     stored(journal, &marked("N3", "m"));
 }
 
@@ -134,16 +134,16 @@ pub(super) fn refund_once(store: &dyn Store) {
     let second = Row { created_at: UnixMillis(2_000), ..refund("A2", "N1") };
     let second_again = Row { created_at: UnixMillis(2_000), ..refund("A3", "N1") };
     stored(journal, &second);
-    assert_eq!(insert(journal, &second_again), Written::AlreadyRefunding(Box::new(second.clone())));
+    same(insert(journal, &second_again), Written::AlreadyRefunding(Box::new(second.clone())));
     stored(journal, &refund("R4", "N2"));
     // The refund of a part makes room once it has ended.
     let (part, next_part) = (refund("P1", "N3"), refund("P2", "N3"));
     stored(journal, &part);
-    assert_eq!(insert(journal, &next_part), Written::AlreadyRefunding(Box::new(part.clone())));
-    assert_eq!(update(journal, &Row { live: false, ..closed(next(&part)) }), Written::Stored);
+    same(insert(journal, &next_part), Written::AlreadyRefunding(Box::new(part.clone())));
+    same(update(journal, &Row { live: false, ..closed(next(&part)) }), Written::Stored);
     stored(journal, &next_part);
-    assert_eq!(journal.refunds(&key("N1")).expect("a read"), [refused, second]);
-    assert_eq!(journal.refunds(&key("N9")).expect("a read"), []);
+    same(journal.refunds(&key("N1")).expect("a read"), [refused, second]);
+    same(journal.refunds(&key("N9")).expect("a read"), []);
 }
 
 pub(super) fn settles(store: &dyn Store) {
@@ -152,9 +152,9 @@ pub(super) fn settles(store: &dyn Store) {
     stored(journal, &row);
     // The same write twice: the second finds the first's row, by which it can be known.
     let second = Row { record: RecordText("second".into()), ..next(&row) };
-    assert_eq!(update(journal, &second), Written::Stored);
-    assert_eq!(update(journal, &second), Written::Conflict(Box::new(second.clone())));
-    assert_eq!(insert(journal, &row), Written::Conflict(Box::new(second)));
+    same(update(journal, &second), Written::Stored);
+    same(update(journal, &second), Written::Conflict(Box::new(second.clone())));
+    same(insert(journal, &row), Written::Conflict(Box::new(second)));
     // A revision that skips one, and a row that is not there, are refused for certain.
     let skips = Row { revision: 4, ..row };
     assert!(matches!(journal.write(&skips, Expect::Revision(2)), Err(WriteError::NotStored(_))));

@@ -2,7 +2,7 @@
 //! misbehaves on purpose and counts the whole requests that it got.
 //!
 //! Each case makes a transport of its own and panics where it breaks a rule; [`run`] runs them all, so that an
-//! author's test is one line: `run(&MyAdapter).check()`. [`markdown`] puts what several adapters did side by side.
+//! author's test is one line: `run(&MyAdapter).check()`. The crate's feature `transport-kit` has it. [`markdown`] puts what several adapters did side by side.
 //!
 //! Left to the author: proxies that are taken from the environment (it is the process's), addresses that a name
 //! resolves to, what dropping a future does, and a link that is lost.
@@ -14,7 +14,6 @@ mod reuse;
 pub mod server;
 mod tls;
 
-use std::any::Any;
 use std::fmt::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -23,6 +22,7 @@ use std::time::{Duration, Instant};
 use kicc_proto::wire::settings::HttpSettings;
 use kicc_proto::wire::{Failure, MaybeSent, NotSent, Request, exchange};
 
+use crate::journal_kit::said;
 use server::Server;
 
 /// May the request still go? Asked by the transport immediately before the first byte (R4, R20); it may take a while.
@@ -206,11 +206,6 @@ pub fn markdown(reports: &[Report]) -> String {
         }
     }
     table + "\n"
-}
-
-fn said(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked").to_owned()
 }
 
 const PATH: &str = "/smpy/kiccpay/reqAprv";

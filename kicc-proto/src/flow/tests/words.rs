@@ -1,6 +1,6 @@
 //! What a driver, a shop and a person read from a step and its end.
 
-use alloc::{collections::BTreeSet, format, string::ToString as _, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeSet, format, string::ToString as _, vec::Vec};
 
 use super::scenario::*;
 use crate::{
@@ -12,10 +12,10 @@ use crate::{
         said::{Said, Unclear},
         table::Verb,
     },
-    journal::record::Why,
+    journal::record::{Record, Why},
     time::UnixMillis,
     values::{Problem, Won},
-    wire::{MaybeSent, NotSent},
+    wire::{Failure, MaybeSent, NotSent},
 };
 
 fn said() -> Said {
@@ -179,4 +179,34 @@ fn r25_the_first_moment_at_which_it_sells() {
     scene.now.wall = UnixMillis(1_793_491_199_999);
     let refused = crate::flow::selling_at(scene.now).unwrap_err();
     assert!(matches!(refused.problem, Problem::Other(_)) && refused.field == "clock");
+}
+
+/// R23: what a log is told of a failure and of a drive's end, in words, with numbers and no secret.
+#[test]
+fn r23_a_failure_and_a_drives_end_are_words_for_a_log() {
+    let failures = [Failure::NotSent(NotSent::NotRecorded), Failure::MaybeSent(MaybeSent::Timeout)];
+    let words = failures.map(|failure| failure.to_string());
+    assert_eq!(words, ["never sent: the journal did not take it", "maybe sent: no answer in time"]);
+
+    let mut scene = Scene::new();
+    let key = || Box::new(key_of(NUMBER));
+    let verdict = Verdict::Refund(RefundOutcome::Refunded);
+    let (step, again) = (scene.begin(), scene.begin());
+    let Step::Persist(first) = step else { panic!() };
+    let record = Box::new(Record::of_row(&first.row()).unwrap());
+    let _ = scene.play(Step::Persist(first), &[]);
+    for (end, words) in [
+        (Ended::Verdict(verdict), "refunded".to_string()),
+        (ended(scene.play(again, &[])), format!("{NUMBER} is known")),
+        (Ended::OtherData, "the number is known, with other data".to_string()),
+        (Ended::UsedBefore, "the number was used before".to_string()),
+        (Ended::AuthorisationInUse(key()), format!("the authorisation is used by {NUMBER}")),
+        (Ended::TakenOver(key()), format!("another worker has {NUMBER}")),
+        (
+            Ended::NotKnown { record, token: 1 },
+            format!("whether {NUMBER} is recorded is not known, and it was not sent"),
+        ),
+    ] {
+        assert_eq!(end.to_string(), words);
+    }
 }

@@ -19,6 +19,10 @@ use crate::{
 
 const ABOUT: &str = "# The state machine
 
+For whoever wants to check the engine. An author of a driver need not read it: [own-runtime.md](own-runtime.md).
+
+At the right of the tables ● says who can meet a row: LEGEND.
+
 Where an attempt stands is its *stage*, and stands in its record. What happens (an answer, or none; the merchant's word) takes
 it to the next stage, by one row of one table: `kicc_proto::flow::table`. The table knows no bytes, and is the same for all
 products; a product says which message rescues (a net-cancel, a query), what its answers mean, and how long its gateway
@@ -47,8 +51,8 @@ const TABLE: &str = "
 much as tells the row from the others of its stage, of what any product can meet. A net-cancel's success that names no card may
 have voided nothing: outside the proof window it counts as *nothing stands* (R13b), unless one before it named a card.
 
-*The rescue message* is the net-cancel of Simple Payment, and the query of the others. The last columns say who can meet the
-row: ";
+*The rescue message* is the net-cancel of Simple Payment, and the query of the others.
+";
 
 #[test]
 #[allow(clippy::disallowed_methods, reason = "the page is a file")]
@@ -72,7 +76,8 @@ fn every_row_cites_a_rule() {
 
 fn page() -> String {
     let ways = WAYS.each_ref().map(|way| (way, reach(way)));
-    let mut page = String::from(ABOUT);
+    let columns = WAYS.each_ref().map(|way| format!("*{}* {}", way.short, way.name));
+    let mut page = ABOUT.replace("LEGEND", &columns.join(";\n"));
     let mut drawn: Vec<(String, &str)> = Vec::new();
     for (way, reach) in &ways {
         page += &format!("\n### {}\n", way.name);
@@ -86,8 +91,6 @@ fn page() -> String {
         }
     }
     page += TABLE;
-    let columns = WAYS.each_ref().map(|way| format!("{}: {}", way.short, way.name));
-    page += &format!("{}.\n", columns.join("; "));
     let met: Vec<Met> = ways.iter().flat_map(|(_, reach)| reach.met.iter().copied()).collect();
     for stage in Stage::ALL {
         page +=
