@@ -3,6 +3,7 @@
 use alloc::{boxed::Box, string::ToString as _};
 
 use crate::{
+    codes::Text,
     flow::{Charged, RefundError, policy::PolicyError},
     journal::{Admission, Key, ReadError, WriteError, record::RecordError},
     values::{Invalid, TransactionNumber},
@@ -83,14 +84,44 @@ pub enum Error {
 }
 
 impl Error {
-    /// Whether *this call* may have charged the customer. What another call did under the number is what
-    /// the client's `outcome` tells.
+    /// Whether *this call* may have charged the customer. It says nothing of what the number did before: under a number
+    /// that is known the customer may have paid, also where this is [`Charged::No`]. What is known of a number, the
+    /// client's `outcome` tells.
     #[must_use]
     pub fn charged(&self) -> Charged {
         match self {
             Error::OutOfSight { .. } => Charged::Unknown,
             _ => Charged::No,
         }
+    }
+
+    /// For the customer's screen and the cashier: what to do now. Our choice: since an error says nothing of what the
+    /// number did before ([`Error::charged`]), none of these texts says that it is not paid.
+    #[must_use]
+    pub fn text(&self) -> Text {
+        let (ko, en) = match self {
+            Error::OtherData
+            | Error::UsedBefore
+            | Error::AuthorisationInUse { .. }
+            | Error::Ambiguous { .. } => (
+                "이미 처리된 거래입니다. 다시 결제하지 마시고 직원에게 말씀해 주세요",
+                "This was dealt with before. Do not pay again; please ask our staff",
+            ),
+            Error::Refund(_) => (
+                "환불을 진행하지 못했습니다. 직원에게 말씀해 주세요",
+                "No refund was begun. Please ask our staff",
+            ),
+            // A window's payment that could not be looked up may have been made.
+            Error::Call(_) => UNSEEN,
+            _ => match self.charged() {
+                Charged::No => (
+                    "이번 요청으로는 청구되지 않았습니다. 다시 결제하기 전에 직원에게 말씀해 주세요",
+                    "Nothing was charged by this. Please ask our staff before you pay again",
+                ),
+                Charged::Yes | Charged::Unknown => UNSEEN,
+            },
+        };
+        Text { ko, en }
     }
 
     /// Of a number that nobody recorded.
@@ -114,6 +145,12 @@ impl Error {
         Error::OutOfSight { number: key.number.as_str().into(), why: why.to_string().into() }
     }
 }
+
+/// What became of it is not in sight.
+const UNSEEN: (&str, &str) = (
+    "결제되었는지 확인하지 못했습니다. 다시 결제하지 마시고 직원에게 말씀해 주세요",
+    "We could not see what became of this payment. Do not pay again; please ask our staff",
+);
 
 /// Why a client was not made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

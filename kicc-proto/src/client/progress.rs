@@ -211,8 +211,8 @@ impl Open {
                 en: "We are checking what became of this payment. Please wait, and do not pay again",
             },
             (None, Kind::Refund) => Text {
-                ko: "환불 결과를 확인하고 있습니다. 잠시 기다려 주세요",
-                en: "We are checking what became of this refund. Please wait",
+                ko: "환불 결과를 확인하고 있습니다. 다시 환불하지 마시고 잠시 기다려 주세요",
+                en: "We are checking what became of this refund. Please wait, and do not refund it again",
             },
         }
     }

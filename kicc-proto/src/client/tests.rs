@@ -9,7 +9,7 @@ use super::{progress::*, terminals::*, *};
 use crate::{
     easytalk,
     flow::{
-        Charged, Driver, Opening, Outcome, Policy, RefundOutcome, Verdict,
+        Charged, Driver, Opening, Outcome, Policy, RefundError, RefundOutcome, Verdict,
         outcome::Ending,
         said::Said,
         table::{Stage, Verb},
@@ -25,7 +25,7 @@ use crate::{
         Amount, BusinessNumber, ChannelId, Environment, KstDateTime, Parts, Secret, ServiceId, TerminalId,
         TokenKey, TransactionNumber, VanTerminalId, Won,
     },
-    wire::sign::HmacSha256,
+    wire::{NotSent, message::CallError, sign::HmacSha256},
 };
 
 fn now() -> Now {
@@ -245,4 +245,26 @@ fn a_decline_is_told_with_its_code() {
         record.ending = Some(Ending::Declined(said.clone()));
     });
     assert_eq!(ended(&closed, false).outcome(), Some(&Outcome::Declined(said)));
+}
+
+/// Of a number that is known nobody is told that it is not paid: the customer may have paid under it.
+#[test]
+fn no_error_tells_a_customer_that_it_is_not_paid() {
+    let unsettled = [
+        Error::OtherData,
+        Error::UsedBefore,
+        Error::AuthorisationInUse { number: "ORD-2".into() },
+        Error::Ambiguous { number: "ORD-1".into() },
+        Error::OutOfSight { number: "ORD-1".into(), why: "locked".into() },
+        Error::Call(CallError::NotSent(NotSent::Connect)),
+    ];
+    for error in unsettled {
+        let text = error.text();
+        assert!(text.ko.contains("다시 결제하지 마시고") && text.en.contains("not pay again"), "{text:?}");
+    }
+    for error in [Error::Stopping, Error::NoTerminal, Error::JournalRestored, Error::unknown(&number())] {
+        assert_eq!(error.charged(), Charged::No);
+        assert!(error.text().ko.contains("다시 결제하기 전에 직원에게"), "{error}");
+    }
+    assert!(!Error::Refund(RefundError::NothingLeft).text().ko.contains("결제"));
 }

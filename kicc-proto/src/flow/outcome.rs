@@ -182,14 +182,16 @@ impl RefundOutcome {
             }
         }
     }
+
     /// For the customer's screen and the cashier: whether the money goes back, and what to do now. Our choice.
     #[must_use]
     pub fn text(&self) -> Text {
         let (ko, en) = match self {
             RefundOutcome::Refunded => ("환불되었습니다", "Refunded"),
-            RefundOutcome::Refused(_) => {
-                ("환불이 거절되었습니다", "The refund was refused: you are still charged")
-            }
+            RefundOutcome::Refused(_) => (
+                "환불이 거절되었습니다. 청구는 그대로입니다",
+                "The refund was refused. You are still charged",
+            ),
             RefundOutcome::NotAttempted(_) => (
                 "환불되지 않았습니다. 카드사에 연결되지 않았으니 잠시 후 다시 시도해 주세요",
                 "Not refunded. The card company could not be reached; please try again in a moment",
@@ -200,8 +202,8 @@ impl RefundOutcome {
                 }
                 Charged::No => ("환불되었습니다", "Refunded"),
                 Charged::Unknown => (
-                    "환불되었는지 확인이 필요합니다. 직원에게 말씀해 주세요",
-                    "It is not yet known whether this was refunded. Please ask our staff",
+                    "환불되었는지 확인이 필요합니다. 다시 환불하지 마시고 직원에게 말씀해 주세요",
+                    "It is not yet known whether this was refunded. Do not refund it again; please ask our staff",
                 ),
             },
         };

@@ -2,23 +2,31 @@
 //!
 //! ```text
 //! cargo run -p kicc-ureq --example kiosk
+//! cargo run -p kicc-ureq --example kiosk -- --folder DIR --gateway http://127.0.0.1:8080
 //! ```
 //!
 //! At a terminal it takes keys; else it plays a day by itself: the till was cut off in the middle of yesterday's last
-//! payment, somebody taps twice, a card is refused, an answer is lost, and one payment is left to the staff. The gateway
-//! is a simulated one, which plays the fault that a price asks for (`kicc sandbox --help`).
+//! payment, somebody taps twice, a sale is given back, a card is refused, an answer is lost, and one payment is left to
+//! the staff. The gateway is a simulated one, which plays the fault that a price asks for (`kicc sandbox --help`).
+//!
+//! With a folder and a gateway (`kicc sandbox`) it always takes keys, and can be killed and started again.
 
+mod books;
 mod screen;
 mod till;
 mod words;
 
 use std::{
+    env,
     error::Error,
+    fs,
     io::{self, BufRead as _, IsTerminal as _, Write as _},
+    path::Path,
+    time::Duration,
 };
 
 use kicc_testkit::van::{Van, VanConfig};
-use kicc_ureq::client::Begun;
+use kicc_ureq::{Progress, client::Begun};
 
 use self::till::{Sale, Till};
 
@@ -31,27 +39,50 @@ const MENU: [(&str, u64); 5] = [
     ("생일케이크", 9_513),
 ];
 
-/// The keys of a day that nobody types: a tap, a double tap, and a tap on each of the other cakes.
-const DAY: [&str; 5] = ["1", "2 2", "3", "4", "5"];
+/// The keys of a day that nobody types: a tap, a double tap, that one given back, and a tap on each of the other cakes.
+const DAY: [&str; 6] = ["1", "2 2", "r", "3", "4", "5"];
+
+/// When the simulated gateway books what it books late.
+const LATE: Duration = Duration::from_millis(300);
+/// The same of `kicc sandbox`.
+const SANDBOX_LATE: Duration = Duration::from_secs(5);
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let van = Van::start(VanConfig { late: till::LATE, ..VanConfig::default() })?;
-    // Of a real till this folder is on a disk that outlives it.
-    let folder = tempfile::tempdir()?;
-    if io::stdin().is_terminal() {
-        let till = Till::boot(folder.path(), &van.base_url())?;
-        drain(&till)?;
-        serve(&till, &mut io::stdin().lock().lines().map_while(Result::ok))?;
-        return close(&till);
+    let arguments: Vec<_> = env::args().skip(1).collect();
+    match &*arguments.iter().map(String::as_str).collect::<Vec<_>>() {
+        ["--folder", folder, "--gateway", gateway] => {
+            fs::create_dir_all(folder)?;
+            keys(Path::new(folder), gateway, SANDBOX_LATE)
+        }
+        [] if io::stdin().is_terminal() => {
+            let van = Van::start(VanConfig { late: LATE, ..VanConfig::default() })?;
+            keys(tempfile::tempdir()?.path(), &van.base_url(), LATE)
+        }
+        [] => day(),
+        _ => Err("usage: kiosk [--folder DIR --gateway URL]".into()),
     }
-    cut_off(&Till::boot(folder.path(), &van.base_url())?)?;
-    let till = Till::boot(folder.path(), &van.base_url())?;
+}
+
+/// A day by keys. The folder of a real till is on a disk that outlives it.
+fn keys(folder: &Path, gateway: &str, late: Duration) -> Result<(), Box<dyn Error>> {
+    let till = Till::boot(folder, gateway, late)?;
+    drain(&till)?;
+    serve(&till, &mut io::stdin().lock().lines().map_while(Result::ok))?;
+    close(&till)
+}
+
+/// A day that nobody types.
+fn day() -> Result<(), Box<dyn Error>> {
+    let van = Van::start(VanConfig { late: LATE, ..VanConfig::default() })?;
+    let folder = tempfile::tempdir()?;
+    cut_off(&Till::boot(folder.path(), &van.base_url(), LATE)?)?;
+    let till = Till::boot(folder.path(), &van.base_url(), LATE)?;
     drain(&till)?;
     serve(&till, &mut DAY.iter().map(|keys| (*keys).to_owned()))?;
     close(&till)?;
-    // Yesterday's latte, an americano and one latte: nobody paid twice, and nobody for nothing.
-    let books = till.books();
-    assert_eq!(books.values().sum::<u64>(), 5_000 + 4_500 + 5_000);
+    // Yesterday's latte and an americano; today's latte was given back. Nobody paid twice, and nobody for nothing.
+    let books = till.totals()?.books;
+    assert_eq!(books.values().sum::<u64>(), 5_000 + 4_500);
     let ledger = van.ledger();
     assert!(books.keys().all(|number| ledger.standing(number)));
     let standing = ledger.entries.iter().filter(|entry| ledger.standing(&entry.number)).count();
@@ -63,10 +94,18 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// for a person is shown to one.
 fn drain(till: &Till) -> Result<(), Box<dyn Error>> {
     screen::show("영업 준비", &["지난 거래를 확인하고 있습니다".into()]);
-    let report =
-        till.drain(|number, ended| screen::show(&format!("지난 거래 {number}"), &words::settled(ended)))?;
-    for parked in report.parked {
-        screen::show("직원 확인 필요", &words::settled(&parked));
+    let report = till.drain(|ended| {
+        screen::show(&format!("지난 {}", words::what(ended.record())), &words::settled(ended));
+    })?;
+    for parked in &report.parked {
+        screen::show(&format!("직원 확인 필요: {}", words::what(parked.record())), &words::settled(parked));
+    }
+    for (title, lines) in
+        [("직원 확인 필요", words::left(&report)), ("관리자 확인 필요", words::restore(till.restore()))]
+    {
+        if !lines.is_empty() {
+            screen::show(title, &lines);
+        }
     }
     screen::show("영업을 시작합니다", &[]);
     Ok(())
@@ -77,9 +116,16 @@ fn serve(till: &Till, keys: &mut dyn Iterator<Item = String>) -> Result<(), Box<
     loop {
         let menu =
             MENU.iter().zip(1..).map(|((name, won), key)| format!("{key}. {name}  {}", words::won(*won)));
-        screen::show("주문하세요", &menu.chain(["q. 영업 마감".into()]).collect::<Vec<_>>());
+        let others = ["r. 마지막 거래 환불".into(), "q. 영업 마감".into()];
+        screen::show("주문하세요", &menu.chain(others).collect::<Vec<_>>());
         io::stdout().flush()?;
         let Some(line) = keys.next().filter(|line| line.trim() != "q") else { return Ok(()) };
+        if line.trim() == "r" {
+            if let Some(number) = till.last_sale()? {
+                follow(till, &format!("환불 {number}"), till.refund(&number))?;
+            }
+            continue;
+        }
         let taps: Vec<_> = line.split_whitespace().filter_map(|tap| tap.parse::<usize>().ok()).collect();
         let Some((name, won)) = taps.first().and_then(|tap| MENU.get(tap.wrapping_sub(1))) else { continue };
         // The number belongs to the basket, not to the tap: the second tap finds what the first one began (R3).
@@ -89,24 +135,39 @@ fn serve(till: &Till, keys: &mut dyn Iterator<Item = String>) -> Result<(), Box<
             taps.into_iter().map(|tap| tap.join().expect("paying does not panic")).collect()
         });
         for progress in sent {
-            let title = format!("{name}  {}", words::won(*won));
-            match progress {
-                Ok(progress) => {
-                    screen::show(&title, &words::progress(&progress));
-                    if let Some(settled) = till.end_of(&sale, progress)? {
-                        screen::show(&title, &words::settled(&settled));
-                        settled.told()?;
-                    }
-                }
-                Err(error) => screen::show(&title, &words::error(&error)),
-            }
+            follow(till, &format!("{name}  {}", words::won(*won)), progress)?;
         }
     }
 }
 
+/// Shows where it stands, and, where that is not its end, waits for that.
+fn follow(
+    till: &Till,
+    title: &str,
+    progress: Result<Progress, kicc_ureq::Error>,
+) -> Result<(), Box<dyn Error>> {
+    let settled = match progress {
+        Ok(Progress::Settled(settled)) => settled,
+        Ok(Progress::Open(open)) => {
+            screen::show(title, &words::open(&open));
+            match till.wait(&open.key.number) {
+                Ok(Progress::Settled(settled)) => settled,
+                // What the screen says stays true; recovery goes on with it.
+                Ok(Progress::Open(_)) | Err(_) => return Ok(()),
+            }
+        }
+        Err(error) => {
+            screen::show(title, &words::error(&error));
+            return Ok(());
+        }
+    };
+    screen::show(title, &words::answer(&settled));
+    till.told(&settled)
+}
+
 /// The day's totals.
 fn close(till: &Till) -> Result<(), Box<dyn Error>> {
-    screen::show("오늘의 합계", &words::totals(&till.totals()?, &till.books()));
+    screen::show("오늘의 합계", &words::totals(&till.totals()?));
     Ok(())
 }
 
@@ -123,5 +184,5 @@ fn cut_off(till: &Till) -> Result<(), Box<dyn Error>> {
 /// It runs.
 #[test]
 fn a_day_at_the_till() {
-    main().unwrap();
+    day().unwrap();
 }

@@ -24,22 +24,28 @@ fn the_page_about_the_command_is_what_happens() {
             .replace("answer_timeout = \"33s\"", "answer_timeout = \"1s\"")
             .replace("quiet_period = \"35s\"", "quiet_period = \"1s\"")
     };
-    let config = here(blocks(&page, "toml")[0]);
-    assert!(config.contains("answer_timeout = \"1s\"") && config.contains("quiet_period = \"1s\""));
-    fs::write(folder.path().join("kicc.toml"), config).unwrap();
-
-    let mut script: Vec<_> = blocks(&page, "sh").into_iter().map(here).collect();
-    script.push("kill $!".to_owned());
     let bin = Path::new(env!("CARGO_BIN_EXE_kicc")).parent().unwrap();
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
-    let ran = Command::new("bash")
-        .args(["-c", &script.join("\n")])
-        .current_dir(folder.path())
-        .env("PATH", path)
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let [out, err] = [ran.stdout, ran.stderr].map(|text| String::from_utf8(text).unwrap());
+    let run = |config: &str, script: &str| {
+        fs::write(folder.path().join("kicc.toml"), config).unwrap();
+        let ran = Command::new("bash")
+            .args(["-c", script])
+            .current_dir(folder.path())
+            .env("PATH", &path)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        [ran.stdout, ran.stderr].map(|text| String::from_utf8(text).unwrap())
+    };
+    let (configs, scripts) = (blocks(&page, "toml"), blocks(&page, "sh"));
+    let [out, err] = run(&here(configs[0]), &here(scripts[0]));
+    assert!(out.contains("FIRST_1               approved") && out.contains("now: approved"), "{out}\n{err}");
+
+    let config = here(configs[1]);
+    assert!(config.contains("answer_timeout = \"1s\"") && config.contains("quiet_period = \"1s\""));
+    let mut script: Vec<_> = scripts[1..].iter().map(|block| here(block)).collect();
+    script.push("kill $!".to_owned());
+    let [out, err] = run(&config, &script.join("\n"));
     let ended = |number: &str, outcome: &str| {
         out.lines().any(|line| line.split_whitespace().take(2).eq([number, outcome]))
     };

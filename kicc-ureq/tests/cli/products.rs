@@ -66,6 +66,8 @@ fn r11_without_a_status_query_the_command_warns() {
     assert_eq!(ran.err.matches("without status query").count(), 1, "{}", ran.err);
     assert_eq!(ran.line("Xhtml-0001")["outcome"], "needs_operator");
     assert_eq!(ran.line("Xhtml-0001")["safe_to_retry"], false);
+    let show = shop.kicc("journal show Xhtml-0001 --journal j").ends(0).out;
+    assert!(show.contains("once [easytalk] status_path is set"), "{show}");
     shop.orders(&["A1"]);
     assert!(!shop.pay("").ends(0).err.contains("status query"));
 }

@@ -97,7 +97,31 @@ fn a_refund_has_outcomes_and_exit_codes_of_its_own() {
     assert_eq!(report["approvals"]["approved"]["won"], 52_000);
     assert_eq!(report["refunds"]["refunded"]["count"], 1);
     assert_eq!(report["net"], 0);
-    assert!(shop.kicc(&format!("report --date {today} --journal j")).ends(0).out.contains("declined"));
+    let report = shop.kicc(&format!("report --date {today} --journal j")).ends(0).out;
+    assert!(report.contains("declined") && report.contains("approved less refunded: 0 won"), "{report}");
+    let status = shop.kicc("status A1 --config kicc.toml --journal j").ends(0).out;
+    assert!(status.lines().next().unwrap().contains("charged: given back"), "{status}");
+    let list = shop.kicc("journal list --all --journal j").ends(0).out;
+    assert!(list.lines().any(|line| line.contains("refunded") && line.ends_with("of A1")), "{list}");
+    let show = shop.kicc("journal show A1 --journal j").ends(0).out;
+    assert!(show.contains("what was charged is given back"), "{show}");
+}
+
+/// Whoever asks about a sale is sent to its refund, where that is what waits.
+#[test]
+fn a_sale_shows_that_its_refund_waits_for_a_person() {
+    let shop = Shop::new();
+    shop.orders(&["Xok_cref-0001"]);
+    shop.pay("").ends(0);
+    let refund = "refund --number Xok_cref-0001 --config kicc.toml --journal j --output json";
+    let refund = shop.kicc(refund).ends(23).line("Xok_cref-0001");
+    let number = refund["refund_number"].as_str().unwrap();
+    let show = shop.kicc("journal show Xok_cref-0001 --journal j").ends(0).out;
+    let advice =
+        format!("Of the sale nothing; its refund {number} waits for a person: `kicc journal show {number}`");
+    assert!(show.contains(&advice) && !show.contains("given back"), "{show}");
+    let status = shop.kicc("status Xok_cref-0001 --config kicc.toml --journal j").ends(0).out;
+    assert!(status.lines().next().unwrap().contains("charged: yes"), "{status}");
 }
 
 /// R5: every bad line is named, and nothing is sent.

@@ -64,6 +64,11 @@ fn a_refunds_outcome_says_the_same() {
         (operator(Charged::Yes, true), "needs_operator", Charged::Yes, true),
     ] {
         assert_eq!((outcome.name(), outcome.charged(), outcome.safe_to_retry()), (name, charged, again));
+        let text = outcome.text();
+        let given_back = text.ko == "환불되었습니다" && text.en == "Refunded";
+        assert_eq!(given_back, charged == Charged::No, "{text:?}");
+        let warned = (text.ko.contains("다시 환불하지 마시고"), text.en.contains("not refund it again"));
+        assert_eq!(warned, (charged == Charged::Unknown, charged == Charged::Unknown), "{text:?}");
     }
 }
 

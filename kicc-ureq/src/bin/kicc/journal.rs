@@ -236,7 +236,9 @@ impl<'a> Item<'a> {
     fn text(&self, row: &Row) -> String {
         let amount = self.amount.map(|won| words::won(Won(won))).unwrap_or_default();
         let told = if row.standing != Standing::Open && !row.told { "untold" } else { "" };
-        let why = self.why.as_deref().unwrap_or_default();
+        let why: Vec<_> =
+            self.original.map(|sale| format!("of {sale}")).into_iter().chain(self.why.clone()).collect();
+        let why = why.join("; ");
         let (number, made, kind) = (self.number, times::stamp(row.created_at), self.kind);
         let product = self.product;
         let what = self.outcome.unwrap_or(self.standing);

@@ -127,15 +127,14 @@ impl Report {
         for (title, table) in [("approvals", &self.approvals), ("refunds", &self.refunds)] {
             writeln!(out, "\n{title}")?;
             for (name, Sum { count, won }) in table {
-                let won =
-                    u64::try_from(*won).map_or_else(|_| format!("{won} won"), |won| words::won(Won(won)));
+                let won = words::sum(i128::try_from(*won).unwrap_or(i128::MAX));
                 writeln!(out, "  {name:<14}  {count:>8}  {won:>20}")?;
             }
             if table.is_empty() {
                 writeln!(out, "  none")?;
             }
         }
-        writeln!(out, "\napproved less refunded: {} won", self.net)?;
+        writeln!(out, "\napproved less refunded: {}", words::sum(self.net))?;
         for (title, list) in
             [("still open, of any day", &self.still_open), ("waiting for a person, of any day", &self.parked)]
         {

@@ -123,6 +123,8 @@ struct Person<'a> {
     amount: Option<kicc_proto::values::Won>,
     said: Option<&'a Said>,
     hint: Option<String>,
+    /// Refunds have given back all of it.
+    given_back: bool,
 }
 
 /// Either line.
@@ -193,6 +195,14 @@ impl<'a> Told<'a> {
                 person,
             })),
         }
+    }
+
+    /// Of an approval: its text says that refunds have given it back. A program reads that from their own lines.
+    pub fn given_back(mut self, given_back: bool) -> Told<'a> {
+        if let Told::Approval(line) = &mut self {
+            line.person.given_back = given_back;
+        }
+        self
     }
 
     /// Of where it stands.
@@ -291,6 +301,7 @@ impl<'a> Line<'a> {
                 amount: record.map(|record| record.amount.total()),
                 said: unnamed(said, why.as_deref()),
                 hint,
+                given_back: false,
             },
             why,
         }
@@ -307,7 +318,8 @@ impl<'a> Line<'a> {
             unconfirmed.into(),
             repeated(self.repeat),
         ];
-        columns(self.number, self.outcome.unwrap_or("open"), self.charged, &self.person, &details, out)
+        let charged = if self.person.given_back { "given back" } else { self.charged };
+        columns(self.number, self.outcome.unwrap_or("open"), charged, &self.person, &details, out)
     }
 }
 
@@ -348,6 +360,7 @@ impl<'a> RefundLine<'a> {
                 amount: record.map(|record| record.amount.total()),
                 said: unnamed(said, why.as_deref()),
                 hint,
+                given_back: false,
             },
             why,
         }

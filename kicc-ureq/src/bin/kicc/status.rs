@@ -3,11 +3,13 @@
 use std::{io, io::Write as _, sync::Arc};
 
 use kicc_proto::values::TransactionNumber;
+use kicc_ureq::Progress;
 
 use crate::{
     client::{self, Files},
     exit::{Exit, Fail},
     result::{self, ErrorLine, Format, Told},
+    timeline,
 };
 
 #[derive(Debug, clap::Args)]
@@ -34,12 +36,20 @@ pub fn run(args: &Args) -> Result<Exit, Fail> {
         ErrorLine { line: None, number: Some(number), error }.write(args.output, &mut out)?;
         return Ok(Exit::BAD_INPUT);
     };
-    Told::progress(&progress, number, codes).write(args.output, &mut out)?;
+    let mut refunds = Vec::new();
     for merchant in args.files.products(&config).into_iter().filter_map(|product| config.merchant(product)) {
-        for refund in journal.refunds(&merchant.key(args.number.clone()))? {
-            if let Some(refund) = client.outcome(&refund.key.number)? {
-                Told::progress(&refund, number, codes).write(args.output, &mut out)?;
-            }
+        refunds.extend(journal.refunds(&merchant.key(args.number.clone()))?);
+    }
+    let given_back = match &progress {
+        Progress::Settled(settled) => {
+            settled.record().is_some_and(|record| timeline::given_back(record, &refunds))
+        }
+        Progress::Open(_) => false,
+    };
+    Told::progress(&progress, number, codes).given_back(given_back).write(args.output, &mut out)?;
+    for refund in refunds {
+        if let Some(refund) = client.outcome(&refund.key.number)? {
+            Told::progress(&refund, number, codes).write(args.output, &mut out)?;
         }
     }
     out.flush()?;

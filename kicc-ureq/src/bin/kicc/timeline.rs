@@ -3,10 +3,10 @@
 use std::io::{self, Write};
 
 use kicc_proto::{
-    flow::{Charged, Outcome, RefundOutcome, Verdict, table::Verb},
+    flow::{Charged, OperatorReason, Outcome, RefundOutcome, Verdict, table::Verb},
     journal::{
         Kind, Row, Standing,
-        record::{Happening, Pending, Record, RecordError},
+        record::{Happening, Parked, Pending, Record, RecordError},
     },
     product::Product,
     time::UnixMillis,
@@ -38,12 +38,36 @@ pub fn write(row: &Row, refunds: &[Row], now: UnixMillis, out: &mut impl Write) 
         let (number, won) = (&refund.key.number, won.unwrap_or_default());
         writeln!(out, "refund {number}{won}: {how} (`kicc journal show {number}`)")?;
     }
+    if given_back(&record, refunds) {
+        writeln!(out, "what was charged is given back")?;
+    }
     writeln!(out)?;
     writeln!(out, "what to do:")?;
-    for line in advice(row, &record, now) {
+    for line in advice(row, &record, refunds, now) {
         writeln!(out, "  {line}")?;
     }
     Ok(())
+}
+
+/// Whether the refunds of an approval have given back all of it.
+pub fn given_back(record: &Record, refunds: &[Row]) -> bool {
+    let refunded = refunds.iter().filter_map(|row| Record::of_row(row).ok()).filter(|refund| {
+        matches!(refund.verdict(), Some(Verdict::Refund(outcome)) if outcome.charged() == Charged::No)
+    });
+    let won: u64 = refunded.map(|refund| refund.amount.total().0).sum();
+    won > 0 && won >= record.amount.total().0
+}
+
+/// What is to do about a refund, of a sale about which there is nothing to do.
+fn of_refund(refund: &Row) -> Option<String> {
+    let number = &refund.key.number;
+    let state = match refund.standing {
+        Standing::Parked => "waits for a person",
+        Standing::Open => "is still open",
+        Standing::Closed if !refund.told => "has ended, and nobody was told",
+        Standing::Closed => return None,
+    };
+    Some(format!("Of the sale nothing; its refund {number} {state}: `kicc journal show {number}`"))
 }
 
 /// What is said of a record that cannot be read.
@@ -183,7 +207,7 @@ fn refund_why(outcome: &RefundOutcome) -> Option<String> {
     }
 }
 
-fn advice(row: &Row, record: &Record, now: UnixMillis) -> Vec<String> {
+fn advice(row: &Row, record: &Record, refunds: &[Row], now: UnixMillis) -> Vec<String> {
     let number = &row.key.number;
     match row.standing {
         Standing::Open => {
@@ -221,7 +245,12 @@ fn advice(row: &Row, record: &Record, now: UnixMillis) -> Vec<String> {
                 format!(
                     "    kicc journal resolve {number} --charged yes|no --note \"...\" --config FILE --journal FILE"
                 ),
-                "   or have it tried again:".into(),
+                match record.parked.as_deref() {
+                    Some(Parked { why: OperatorReason::NoStatusQuery, .. }) => {
+                        "   or, once [easytalk] status_path is set and not before, have it tried again:".into()
+                    }
+                    _ => "   or have it tried again:".into(),
+                },
                 format!("    kicc recover --retry {number} --config FILE --journal FILE"),
                 "Do not sell it again under another number before that.".into(),
             ]);
@@ -233,6 +262,9 @@ fn advice(row: &Row, record: &Record, now: UnixMillis) -> Vec<String> {
                 "    kicc recover --config FILE --journal FILE".into(),
             ]
         }
-        Standing::Closed => vec!["Nothing: it has ended, and was told.".into()],
+        Standing::Closed => {
+            let left: Vec<_> = refunds.iter().filter_map(of_refund).collect();
+            if left.is_empty() { vec!["Nothing: it has ended, and was told.".into()] } else { left }
+        }
     }
 }

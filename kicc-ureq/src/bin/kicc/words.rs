@@ -16,8 +16,13 @@ use kicc_ureq::client::OpenReason;
 
 /// `52,000 won`.
 pub fn won(amount: Won) -> String {
-    let digits = amount.0.to_string();
-    let mut text = String::new();
+    sum(amount.0.into())
+}
+
+/// The same of a sum, which may be below zero.
+pub fn sum(won: i128) -> String {
+    let digits = won.unsigned_abs().to_string();
+    let mut text = String::from(if won < 0 { "-" } else { "" });
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at).is_multiple_of(3) {
             text.push(',');
@@ -72,7 +77,10 @@ pub fn reversed(why: &Why) -> String {
         Why::Unclear(unclear) => format!("no trustworthy answer to the approval request: {unclear}"),
         Why::NotHeld => "the merchant's books do not hold it".into(),
         Why::AmountDiffers => "another amount was approved".into(),
-        Why::FoundApproved => "a query found it approved".into(),
+        Why::FoundApproved => {
+            "no trustworthy answer to the approval request; a query found it approved, and it was cancelled"
+                .into()
+        }
         Why::NotRecorded => "the approval could not be written down".into(),
         Why::LateSuccess => "the approval was read too late".into(),
         Why::UnlistedCode(said) => format!("it was refused with a code of no list: {}", said_text(said)),
@@ -149,6 +157,7 @@ mod tests {
     fn amounts_are_grouped() {
         let texts = [0, 999, 1_000, 52_000, 999_999_999_999].map(|amount| won(Won(amount)));
         assert_eq!(texts, ["0 won", "999 won", "1,000 won", "52,000 won", "999,999,999,999 won"]);
+        assert_eq!([-999, -52_000].map(sum), ["-999 won", "-52,000 won"]);
     }
 
     #[test]

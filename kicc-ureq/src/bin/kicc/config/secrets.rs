@@ -86,7 +86,11 @@ fn secret(name: &str, env: Option<&str>, file: Option<&Path>, folder: &Path) -> 
     let mut text = match (env, file) {
         (Some(env), None) => std::env::var(env).map_err(|error| {
             failed(match error {
-                std::env::VarError::NotPresent => format!("the environment variable {env} is not set"),
+                std::env::VarError::NotPresent => {
+                    format!(
+                        "the environment variable {env} is not set (leave the line out if nothing sold needs it)"
+                    )
+                }
                 std::env::VarError::NotUnicode(_) => {
                     format!("the environment variable {env} is not UTF-8")
                 }
