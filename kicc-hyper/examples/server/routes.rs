@@ -180,7 +180,7 @@ async fn approve(Shared(shop): Shared<Arc<Shop>>, Json(asked): Json<Authenticate
             let stage = open.record.stage;
             answer(
                 StatusCode::ACCEPTED,
-                json!({ "open": stage, "until": open.until.0, "safe_to_retry": false }),
+                json!({ "open": stage, "until": open.until.map(|until| until.0), "safe_to_retry": false }),
             )
         }
         // What it says of its own call is no outcome: ask again under the same number.
