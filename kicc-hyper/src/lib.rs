@@ -1,8 +1,9 @@
 //! Card payments over KICC's VAN, async: sockets by hyper and rustls on tokio, safe to drop at any await.
 #![forbid(unsafe_code)]
-// The Rust of the pages about servers is run as a test.
+// The Rust of the pages about servers and tests is run as a test.
 #![cfg_attr(doctest, doc = include_str!("../../docs/postgres.md"))]
 #![cfg_attr(doctest, doc = include_str!("../../docs/server.md"))]
+#![cfg_attr(doctest, doc = include_str!("../../docs/testing-your-shop.md"))]
 
 pub mod client;
 pub mod http;
