@@ -12,7 +12,6 @@
 #![cfg_attr(doctest, doc = include_str!("../../README.md"))]
 #![cfg_attr(doctest, doc = include_str!("../../docs/iamport.md"))]
 #![cfg_attr(doctest, doc = include_str!("../../docs/kiosk.md"))]
-#![cfg_attr(doctest, doc = include_str!("../../docs/testing-your-shop.md"))]
 
 pub mod client;
 pub mod http;

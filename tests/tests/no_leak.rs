@@ -376,7 +376,7 @@ fn r23_no_step_and_no_record_shows_a_secret() {
                         shown.debug("Approval", &record.approval);
                         shown.debug("Verdict", &record.verdict());
                         shown.debug("History", &record.history);
-                        shown.debug("Found", &Found::of_row(&row, false));
+                        shown.debug("Found", &Found::of_row(&row, false, kicc_proto::time::UnixMillis(0)));
                         assert!(!row.record.0.contains(CARD), "R23: recorded");
                         damaged(&row.record.0, &mut shown);
                         texts.push_str(&row.record.0);

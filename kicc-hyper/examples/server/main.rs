@@ -11,6 +11,7 @@
 //! answer, `--price 9008` lets it decline (`kicc sandbox --help` has more).
 
 pub mod books;
+pub mod health;
 mod pages;
 mod routes;
 pub mod shop;
@@ -26,6 +27,11 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     sync::oneshot,
     time::timeout,
+};
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
 };
 
 use self::shop::{Kept, Plan, Shop};
@@ -60,8 +66,8 @@ struct Args {
     /// How long a customer waits at most while a payment is being reversed
     #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
     patience: Duration,
-    /// The health is bad when a payment was unknown for longer
-    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = seconds)]
+    /// `/health/payments` complains when a payment was unknown for longer
+    #[arg(long, value_name = "SECONDS", default_value = "900", value_parser = seconds)]
     unhealthy_after: Duration,
     /// How long requests under way may take at the end, and payments after them
     #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = seconds)]
@@ -72,7 +78,11 @@ struct Args {
 #[tokio::main]
 pub async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let args = Args::parse();
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).init();
+    // What the pool says of each connection that broke, the journal says in its own words.
+    let said =
+        Targets::new().with_default(LevelFilter::INFO).with_target("deadpool.postgres", LevelFilter::ERROR);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
+    tracing_subscriber::registry().with(lines).with(said).init();
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let mut policy = policy(args.hurry.unwrap_or(if args.gateway.is_some() { 1 } else { 10 }));
     policy.rescues_in_flight = args.rescues_in_flight;

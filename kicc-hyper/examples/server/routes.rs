@@ -10,7 +10,7 @@ use axum::{
     response::{Html, IntoResponse as _, Redirect, Response},
     routing::{get, post},
 };
-use kicc_hyper::{Progress, client::Clock};
+use kicc_hyper::Progress;
 use kicc_proto::{
     flow::Outcome,
     values::{CertControlNumber, Invalid, OrderNumber, TransactionNumber, Won},
@@ -19,26 +19,28 @@ use kicc_proto::{
         post::{POST_MAX, Post},
     },
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 
 use super::{
     books::{self, Order, State},
+    health,
     pages::{self, Language},
     shop::Shop,
 };
 
 /// All of them. `unhealthy_after`: an unknown payment older than that needs attention.
 pub fn routes(shop: Arc<Shop>, unhealthy_after: Duration) -> Router {
+    let health = health::routes(Arc::clone(&shop), unhealthy_after);
     Router::new()
         .route("/", get(product))
         .route("/orders", post(register))
         .route("/return", post(returned))
         .route("/orders/{order_number}", get(standing))
         .route("/api/approvals", post(approve))
-        .route("/health", get(move |shop| health(shop, unhealthy_after)))
         .layer(axum::extract::DefaultBodyLimit::max(POST_MAX))
         .with_state(shop)
+        .merge(health)
 }
 
 async fn product(Shared(shop): Shared<Arc<Shop>>, language: Language) -> Html<String> {
@@ -180,7 +182,7 @@ async fn approve(Shared(shop): Shared<Arc<Shop>>, Json(asked): Json<Authenticate
             let stage = open.record.stage;
             answer(
                 StatusCode::ACCEPTED,
-                json!({ "open": stage, "until": open.until.0, "safe_to_retry": false }),
+                json!({ "open": stage, "until": open.until.map(|until| until.0), "safe_to_retry": false }),
             )
         }
         // What it says of its own call is no outcome: ask again under the same number.
@@ -189,53 +191,6 @@ async fn approve(Shared(shop): Shared<Arc<Shop>>, Json(asked): Json<Authenticate
             json!({ "error": error.to_string(), "safe_to_retry": false }),
         ),
     }
-}
-
-/// For whoever watches over the shop. A payment is unknown from when it was sent to when it is settled.
-#[derive(Serialize)]
-struct Health {
-    healthy: bool,
-    unknown: u64,
-    oldest_unknown_seconds: u64,
-    for_a_person: u64,
-    in_hand: u64,
-    approved: u64,
-    declined: u64,
-    never_sent: u64,
-    reversed: u64,
-    needs_operator: u64,
-    rescues_answered: u64,
-    rescues_failed: u64,
-}
-
-async fn health(Shared(shop): Shared<Arc<Shop>>, unhealthy_after: Duration) -> Response {
-    let backlog = match shop.client.backlog().await {
-        Ok(backlog) => backlog,
-        Err(error) => {
-            let answer = json!({ "healthy": false, "error": error.to_string() });
-            return (StatusCode::SERVICE_UNAVAILABLE, Json(answer)).into_response();
-        }
-    };
-    let counts = shop.client.counts();
-    let now = Clock::new().now().wall.0;
-    let oldest = Duration::from_millis(backlog.oldest.map_or(0, |made| now.saturating_sub(made.0)));
-    let healthy = oldest <= unhealthy_after;
-    let health = Health {
-        healthy,
-        unknown: backlog.open,
-        oldest_unknown_seconds: oldest.as_secs(),
-        for_a_person: backlog.parked,
-        in_hand: counts.in_hand,
-        approved: counts.approved,
-        declined: counts.declined,
-        never_sent: counts.never_sent,
-        reversed: counts.reversed,
-        needs_operator: counts.needs_operator,
-        rescues_answered: counts.rescues_answered,
-        rescues_failed: counts.rescues_failed,
-    };
-    let status = if healthy { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(health)).into_response()
 }
 
 /// `lang=` of the query, else the browser's first wish, else Korean.

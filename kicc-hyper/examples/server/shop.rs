@@ -6,7 +6,7 @@ use kicc_hyper::{
     Client, Error, Progress,
     client::{AcceptedIn, Begun, Clock, Keys, Schedule, Settled, Terminal, Told, Worker},
     http::{CallLimits, Http, HttpSettings},
-    journal::{PostgresJournal, PostgresSettings, SqliteJournal},
+    journal::{self, PostgresJournal, PostgresSettings, SqliteJournal},
 };
 use kicc_proto::{
     easytalk::{self, register::Purchase, window},
@@ -32,6 +32,8 @@ pub struct Shop {
     pub client: Client,
     /// Its orders.
     pub books: Books,
+    /// The client's journal.
+    pub journal: Journal,
     http: Http,
     merchant: easytalk::Merchant,
     business_number: BusinessNumber,
@@ -66,6 +68,49 @@ pub enum Kept<'a> {
     Database(&'a str),
 }
 
+/// The journal as what it is: the client has it as a mere `AsyncJournal`, and not all that is to be watched is one's.
+#[derive(Clone)]
+pub enum Journal {
+    /// A file.
+    File(Arc<SqliteJournal>),
+    /// A database.
+    Database(Arc<PostgresJournal>),
+}
+
+impl Journal {
+    /// The same one, for the client.
+    fn shared(&self) -> Arc<dyn AsyncJournal> {
+        match self {
+            Journal::File(journal) => journal.clone(),
+            Journal::Database(journal) => journal.clone(),
+        }
+    }
+
+    /// What it counts.
+    pub fn counts(&self) -> journal::Counts {
+        match self {
+            Journal::File(journal) => journal.counts(),
+            Journal::Database(journal) => journal.counts(),
+        }
+    }
+
+    /// Whether it was found to be older than what was written (R24): at opening, and of a database also since.
+    pub fn is_restored(&self) -> bool {
+        match self {
+            Journal::File(journal) => journal.opened().restored,
+            Journal::Database(journal) => journal.found_restored(),
+        }
+    }
+
+    /// Why its mark does not follow, if so: the next restore may go unnoticed (R24).
+    pub fn mark_trouble(&self) -> Option<String> {
+        match self {
+            Journal::File(journal) => journal.mark_trouble(),
+            Journal::Database(journal) => journal.mark_trouble(),
+        }
+    }
+}
+
 /// Where a sale stands, for the customer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
@@ -94,18 +139,19 @@ impl Shop {
             van_terminal_id: VanTerminalId::new("T5102001")?,
         };
         let http = Http::new(HttpSettings::new(gateway))?;
-        let (books, journal): (_, Arc<dyn AsyncJournal>) = match kept {
+        let (books, journal) = match kept {
             Kept::Folder(folder) => (
                 Books::file(&folder.join("books.db"))?,
-                Arc::new(SqliteJournal::open(folder.join("journal.db")).await?),
+                Journal::File(Arc::new(SqliteJournal::open(folder.join("journal.db")).await?)),
             ),
-            Kept::Database(address) => (
-                Books::database(address).await?,
-                Arc::new(PostgresJournal::open_with(address, settings_of_journal(&policy)).await?),
-            ),
+            Kept::Database(address) => {
+                let settings = PostgresSettings::for_policy(&policy);
+                let journal = PostgresJournal::open_with(address, settings).await?;
+                (Books::database(address).await?, Journal::Database(Arc::new(journal)))
+            }
         };
         let (accepting, holding) = (books.clone(), books.clone());
-        let client = Client::builder(http.clone(), journal)
+        let client = Client::builder(http.clone(), journal.shared())
             .policy(policy)
             .terminal(Terminal { merchant: Merchant::EasyTalk(merchant.clone()), keys: Keys::None })
             .accept_step(move |question| {
@@ -121,6 +167,7 @@ impl Shop {
         Ok(Arc::new(Shop {
             client,
             books,
+            journal,
             http,
             merchant,
             business_number: BusinessNumber::new("1178119949")?,
@@ -285,23 +332,6 @@ impl Shop {
             _ => Standing::UnderWay,
         })
     }
-}
-
-/// The settings whose times follow the payments' lease: what a replica that died has left is taken over once that is over,
-/// and a database that hangs is given up in time to do something else under it.
-fn settings_of_journal(policy: &Policy) -> PostgresSettings {
-    let mut settings = PostgresSettings::default();
-    settings.lease = Duration::from_millis(policy.lease.0);
-    for span in [
-        &mut settings.statement_timeout,
-        &mut settings.commit_timeout,
-        &mut settings.connect_timeout,
-        &mut settings.connection_wait,
-    ] {
-        *span = (*span).min(settings.lease / 2);
-    }
-    settings.idle_timeout = settings.idle_timeout.min(settings.lease / 4);
-    settings
 }
 
 /// The end of a payment has reached the shop once its books hold it (R22).

@@ -166,8 +166,10 @@ impl Builder {
         self
     }
 
-    /// How long a call stands by while an attempt is being reversed; then it returns [`Progress::Open`].
-    /// Without it a call waits to the end.
+    /// How long after its beginning a call still pauses for an attempt that is being reversed; then it returns
+    /// [`Progress::Open`]. Without it a call waits to the end. It cuts no exchange short: an answer that is lost keeps
+    /// its caller for [`Policy::answer_timeout`] (33 s) and the rescue up to its first pause, which is as long again where
+    /// it is not answered either (each up to [`Policy::send_by`] more, 10 s), however short the patience.
     #[must_use]
     pub fn patience(mut self, patience: Duration) -> Self {
         self.patience = Some(patience);
@@ -443,7 +445,7 @@ impl Inner {
     }
 
     fn standing(&self, row: &Row, repeat: bool) -> Result<Progress, Error> {
-        Ok(match Found::of_row(row, repeat)? {
+        Ok(match Found::of_row(row, repeat, self.clock.now().wall)? {
             Found::Ended(end) => self.settled(end),
             Found::Open(open) => Progress::Open(Box::new(open)),
         })

@@ -9,7 +9,7 @@ use futures_util::FutureExt as _;
 
 use kicc_proto::{
     client::{Error, Found, Told},
-    flow::{PersonError, Step, outcome::Resolution, resolve, retry, table::Stage},
+    flow::{Outcome, PersonError, RefundOutcome, Step, outcome::Resolution, resolve, retry, table::Stage},
     journal::{
         Force, Key, Listing, Row,
         record::{Record, RecordError},
@@ -306,6 +306,7 @@ impl Hand {
             Ok(step) => step,
             Err(error) => return Ok(Taken::LeftAlone(name(&row.key), error.to_string().into())),
         };
+        info!(number = %row.key.number, "recovery takes a record over");
         let mut rows = None;
         let stop = loop {
             step = match self.advance(step, StandBy::End, &mut rows).await {
@@ -327,12 +328,19 @@ impl Hand {
             };
         };
         match self.put_down(stop).await {
-            Stopped::Progress(progress) => Ok(Taken::Progress(progress)),
+            Stopped::Progress(progress) => {
+                if let Progress::Settled(end) = &progress {
+                    let outcome = end.outcome().map(Outcome::name);
+                    let outcome = outcome.or(end.refund_outcome().map(RefundOutcome::name));
+                    info!(number = %row.key.number, outcome, "recovery has ended a record");
+                }
+                Ok(Taken::Progress(progress))
+            }
             Stopped::Refused(error) => Err(error),
             Stopped::Elsewhere { key, .. } => {
                 // Whoever has it now will tell its end.
                 let row = inner.journal.find(&key).await?.ok_or_else(|| Error::unknown(&key.number))?;
-                Ok(match Found::of_row(&row, true)? {
+                Ok(match Found::of_row(&row, true, inner.clock.now().wall)? {
                     Found::Open(open) => Taken::Progress(Progress::Open(Box::new(open))),
                     Found::Ended(_) => Taken::Held(row.key),
                 })

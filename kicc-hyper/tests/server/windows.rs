@@ -5,10 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use kicc_hyper::client::{Backlog, Clock, Counts};
+use kicc_proto::time::UnixMillis;
 use kicc_testkit::van::{Charset, State, VanConfig};
 use libtest_mimic::Trial;
 
 use crate::{
+    checkout::health,
     http::{self, Answer},
     shop::{HURRY, Server, Shop},
     trials::trial,
@@ -20,6 +23,7 @@ pub fn trials() -> Vec<Trial> {
         trial("windows::a_customer_cancels_and_pays_after_all", cancels),
         trial("windows::a_refused_card_is_told_to_the_customer", declined),
         trial("windows::r13_a_lost_answer_is_reversed_and_the_page_says_not_to_pay_again", loses),
+        trial("windows::a_payment_for_a_person_an_old_one_and_what_grows_are_alerts", complains),
         trial("windows::a_post_that_is_not_the_windows_is_not_believed", forged),
         trial("windows::r17_a_customer_who_leaves_while_paying_has_paid", leaves),
         trial("windows::r17_what_is_open_at_the_end_is_left_to_the_next_process", ends),
@@ -121,12 +125,15 @@ fn pays() {
     assert_eq!((ledger.entries.len(), ledger.entries[0].approvals), (1, 1));
     assert_eq!((ledger.entries[0].state, ledger.violations.len()), (State::Approved, 0));
 
-    let health: serde_json::Value = serde_json::from_str(&server.get("/health").body).unwrap();
+    let health: serde_json::Value = serde_json::from_str(&server.get("/health/payments").body).unwrap();
     let expected = serde_json::json!([true, 0, 0, 1]);
     assert_eq!(
         serde_json::json!([health["healthy"], health["unknown"], health["in_hand"], health["approved"]]),
         expected
     );
+    let metrics = server.get("/metrics").body;
+    assert!(metrics.contains("# TYPE kicc_approved_total counter\nkicc_approved_total 1\n"), "{metrics}");
+    assert!(metrics.contains("\nkicc_open 0\n"), "{metrics}");
     assert_eq!(server.terminate(), 0);
 }
 
@@ -157,7 +164,9 @@ fn loses() {
     let server = shop.serve_with(&["--patience", "0.2", "--unhealthy-after", "0.1"]);
     let (location, page) = press(&server, &Form::of(&window(&server), "pay"));
     shows(&page, &["<title>Payment being reversed</title>", "Do not pay again", "http-equiv=\"refresh\""]);
-    assert_eq!(server.get("/health").status, 503, "an unknown payment is too old");
+    let health = server.get("/health/payments");
+    assert!(health.status == 503 && health.body.contains("open payments: 1, the oldest"), "{health:?}");
+    assert_eq!(server.get("/health/live").status, 200, "one old payment takes a replica out");
     let until = Instant::now() + Duration::from_secs(30);
     let page = loop {
         let page = server.get(&location);
@@ -172,7 +181,31 @@ fn loses() {
     assert_eq!((ledger.entries[0].state, ledger.entries[0].approvals), (State::Voided, 1));
     assert_eq!(ledger.violations.len(), 0);
     shop.wait_until_settled();
-    assert_eq!(server.get("/health").status, 200);
+    assert_eq!(server.get("/health/payments").status, 200);
+}
+
+fn complains() {
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    let mut backlog = Backlog::default();
+    assert!(health::of_backlog(backlog, minutes(15)).is_empty());
+    backlog.parked = 1;
+    assert_eq!(health::of_backlog(backlog, minutes(15)), ["payments that wait for a person: 1"]);
+    (backlog.parked, backlog.open) = (0, 1);
+    backlog.oldest = Some(UnixMillis(Clock::new().now().wall.0 - 16 * 60 * 1000));
+    assert_eq!(health::of_backlog(backlog, minutes(15)).len(), 1);
+    assert!(health::of_backlog(backlog, minutes(20)).is_empty());
+
+    let seen = |answered, failed, turned_away| {
+        let mut counts = Counts::default();
+        (counts.rescues_answered, counts.rescues_failed) = (answered, failed);
+        (counts, turned_away)
+    };
+    // An outage after a week, and one that is over.
+    let silent = ["the gateway does not answer"];
+    assert_eq!(health::growth(seen(5_000, 20, 0), seen(5_000, 24, 0)), silent);
+    assert!(health::growth(seen(0, 900, 7), seen(0, 900, 7)).is_empty());
+    assert!(health::growth(seen(0, 900, 7), seen(3, 901, 7)).is_empty());
+    assert_eq!(health::growth(seen(0, 0, 7), seen(1, 0, 8)).len(), 1);
 }
 
 fn forged() {
@@ -221,6 +254,10 @@ fn ends() {
     shop.wait_until_settled();
     shows(&next.get(&format!("/orders/{}?lang=en", form.order())), &["<title>Payment reversed</title>"]);
     assert_eq!(shop.van.ledger().entries[0].approvals, 1);
+    let log = shop.log();
+    for said in ["recovery takes a record over", "recovery has ended a record"] {
+        assert!(log.contains(said), "no {said:?} in {log}");
+    }
 }
 
 /// The customer presses the button, and closes the browser once the gateway has the approval.

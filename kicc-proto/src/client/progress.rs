@@ -99,18 +99,18 @@ pub enum Found {
 }
 
 impl Found {
-    /// Reads a row.
+    /// Reads a row, as it stands at `now`.
     ///
     /// # Errors
     /// When this version cannot read its record.
-    pub fn of_row(row: &Row, repeat: bool) -> Result<Self, RecordError> {
+    pub fn of_row(row: &Row, repeat: bool, now: UnixMillis) -> Result<Self, RecordError> {
         let record = Record::of_row(row)?;
         Ok(match record.verdict() {
             Some(verdict) => {
                 let (record, revision) = (Some(Box::new(record)), Some(row.revision));
                 Found::Ended(End { verdict, record, revision, repeat })
             }
-            None => Found::Open(Open::of_row(row, record)),
+            None => Found::Open(Open::of_row(row, record, now)),
         })
     }
 }
@@ -174,8 +174,10 @@ pub struct Open {
     pub key: Key,
     /// Why.
     pub reason: OpenReason,
-    /// Not before then will there be more to tell (Unix milliseconds).
-    pub until: UnixMillis,
+    /// When there may be more to tell (Unix milliseconds): the next message is due then, or the lease of whoever has it is
+    /// over unless it is lengthened. `None`: not known, because nobody has it in hand; recovery takes it at its next look.
+    /// Whoever asks again and again does so by a clock of its own, every second or two: the end may come earlier.
+    pub until: Option<UnixMillis>,
     /// What may be told already, where the policy reports a reversal at its first success (R13d).
     pub provisional: Option<Outcome>,
     /// The record as it stands.
@@ -228,7 +230,7 @@ impl Open {
                 WaitReason::Merchant => OpenReason::Merchant,
                 WaitReason::Journal => OpenReason::Journal,
             },
-            until: wait.until_wall(now),
+            until: Some(wait.until_wall(now)),
             provisional: wait.provisional(),
             record: Box::new(wait.record().clone()),
         }
@@ -240,7 +242,7 @@ impl Open {
         Open {
             key: settle.key().clone(),
             reason: OpenReason::NobodyDecides,
-            until: now.wall,
+            until: Some(now.wall),
             provisional: None,
             record: Box::new(settle.record().clone()),
         }
@@ -251,13 +253,13 @@ impl Open {
         Open {
             key: record.key.clone(),
             reason: OpenReason::Journal,
-            until: record.rescue.last_deadline,
+            until: Some(record.rescue.last_deadline),
             provisional: None,
             record,
         }
     }
 
-    fn of_row(row: &Row, record: Record) -> Self {
+    fn of_row(row: &Row, record: Record, now: UnixMillis) -> Self {
         let reason = match record.pending {
             Pending::Quiet(_) => OpenReason::Quiet,
             Pending::Backoff(_) => OpenReason::Backoff,
@@ -266,7 +268,8 @@ impl Open {
         Open {
             key: row.key.clone(),
             reason,
-            until: row.lease_until,
+            // A lease that was given back is 0.
+            until: Some(row.lease_until).filter(|until| *until > now),
             provisional: None,
             record: Box::new(record),
         }

@@ -73,7 +73,7 @@ fn with(row: &Row, change: impl FnOnce(&mut Record)) -> Row {
 }
 
 fn ended(row: &Row, repeat: bool) -> End {
-    match Found::of_row(row, repeat) {
+    match Found::of_row(row, repeat, UnixMillis(0)) {
         Ok(Found::Ended(end)) => end,
         other => panic!("{other:?}"),
     }
@@ -105,7 +105,8 @@ fn r22_an_end_is_of_one_kind_and_says_what_to_tell() {
     assert!(!end.repeat() && end.repeated(true).repeat());
 }
 
-/// R21, R20: a row without an end is open, and says why and until when; one that cannot be read is an error.
+/// R21, R20: a row without an end is open, and says why and until when, unless that is over; one that cannot be read is an
+/// error.
 #[test]
 fn r20_an_open_row_says_why_and_until_when() {
     let row = Row { lease_until: UnixMillis(99), ..row() };
@@ -115,16 +116,18 @@ fn r20_an_open_row_says_why_and_until_when() {
         (Pending::Backoff(Verb::NetCancel), OpenReason::Backoff),
         (Pending::Quiet(Verb::NetCancel), OpenReason::Quiet),
     ] {
-        let Ok(Found::Open(open)) = Found::of_row(&with(&row, |record| record.pending = pending), false)
-        else {
-            panic!("{pending:?}")
-        };
-        assert_eq!((open.key, open.reason, open.until), (row.key.clone(), reason, UnixMillis(99)));
-        assert_eq!((open.record.pending, open.provisional), (pending, None));
+        let pending_row = with(&row, |record| record.pending = pending);
+        for (now, until) in [(98, Some(UnixMillis(99))), (99, None)] {
+            let Ok(Found::Open(open)) = Found::of_row(&pending_row, false, UnixMillis(now)) else {
+                panic!("{pending:?}")
+            };
+            assert_eq!((open.key, open.reason, open.until), (row.key.clone(), reason, until));
+            assert_eq!((open.record.pending, open.provisional), (pending, None));
+        }
     }
     let other =
         Row { key: Key { number: TransactionNumber::new("ORD-2").unwrap(), ..row.key.clone() }, ..row };
-    assert_eq!(Found::of_row(&other, false).map(|_| ()), Err(RecordError::OtherRow));
+    assert_eq!(Found::of_row(&other, false, UnixMillis(0)).map(|_| ()), Err(RecordError::OtherRow));
 }
 
 /// R3: what a drive's end means to its caller.

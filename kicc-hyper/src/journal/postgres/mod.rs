@@ -34,6 +34,7 @@ use std::{
 
 use deadpool_postgres::Pool;
 use kicc_proto::{
+    flow::Policy,
     journal::{
         Admission, AsyncJournal, BoxFuture, Claim, Claimed, Expect, Key, Life, Listing, ReadError, Row,
         Unreadable, WriteError, Written,
@@ -108,10 +109,11 @@ pub struct PostgresSettings {
     /// writers waiting; default 5 s (our choice: below `statement_timeout`, so that those get their turn).
     pub idle_timeout: Duration,
     /// How long a process counts as alive after its last word, and so how long recovery waits for what a process that
-    /// crashed has left; default 60 s (our choice: the lease of an attempt, which it never falls short of).
+    /// crashed has left; default 60 s (our choice: the lease of an attempt, which it never falls short of). With another
+    /// [`Policy::lease`]: [`PostgresSettings::for_policy`].
     pub lease: Duration,
     /// How many rescues all who share the database may have in flight together (R14), each an even part of it; default:
-    /// no such cap, and each has [`Policy::rescues_in_flight`](kicc_proto::flow::Policy::rescues_in_flight), which bounds
+    /// no such cap, and each has [`Policy::rescues_in_flight`], which bounds
     /// its part too. All must say the same.
     pub rescues_in_flight: Option<NonZeroU32>,
     /// What a failover may do to what was committed.
@@ -158,6 +160,36 @@ impl Default for PostgresSettings {
             new_attempts_wait: Duration::from_secs(1),
             under_way_waits: Duration::from_secs(30),
         }
+    }
+}
+
+impl PostgresSettings {
+    /// The defaults, with `lease` that of the policy, and the times of the database below it, so that a replica that hangs
+    /// in a transaction does not keep the others from saying that they live: half of it at most, `idle_timeout` a quarter.
+    ///
+    /// ```
+    /// use kicc_hyper::journal::PostgresSettings;
+    /// use kicc_proto::{flow::Policy, time::Millis};
+    ///
+    /// let mut policy = Policy::default();
+    /// policy.lease = Millis::from_secs(16);
+    /// let settings = PostgresSettings::for_policy(&policy);
+    /// assert_eq!([settings.lease, settings.commit_timeout, settings.idle_timeout].map(|span| span.as_secs()), [16, 8, 4]);
+    /// ```
+    #[must_use]
+    pub fn for_policy(policy: &Policy) -> Self {
+        let lease = Duration::from_millis(policy.lease.0);
+        let mut settings = PostgresSettings { lease, ..PostgresSettings::default() };
+        for span in [
+            &mut settings.statement_timeout,
+            &mut settings.commit_timeout,
+            &mut settings.connect_timeout,
+            &mut settings.connection_wait,
+        ] {
+            *span = (*span).min(lease / 2);
+        }
+        settings.idle_timeout = settings.idle_timeout.min(lease / 4);
+        settings
     }
 }
 

@@ -4,6 +4,7 @@
 mod cap;
 mod customers;
 mod link;
+mod live;
 mod paused;
 mod shares;
 mod storm;
@@ -51,6 +52,7 @@ pub fn trials() -> Vec<Trial> {
             shares::run,
         ),
         trial("fleet::r14_replicas_have_a_cap_on_rescues_together", cap::run),
+        trial("fleet::one_that_does_not_reach_its_database_says_so_to_the_balancer", live::run),
     ];
     if long() {
         trials.push(trial("fleet::throughput_of_one_two_and_four_replicas", throughput::run));

@@ -53,7 +53,7 @@ pub fn run(programs: Programs) {
     rescues.sort_unstable();
     let (first, last) = (rescues[0] - killed, rescues[rescues.len() - 1] - killed);
     let shares = [1, 2].map(|which| {
-        let health = http::get(&format!("{}/health", fleet.url(which).unwrap())).unwrap().body;
+        let health = http::get(&format!("{}/health/payments", fleet.url(which).unwrap())).unwrap().body;
         serde_json::from_str::<Value>(&health).unwrap()["reversed"].as_u64().unwrap()
     });
     let most = in_flight(&rescues);

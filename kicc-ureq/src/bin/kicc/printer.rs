@@ -106,7 +106,8 @@ impl Printer {
         match progress {
             Progress::Settled(settled) => told(settled),
             Progress::Open(open) => {
-                self.left_open.push(format!("{number} (until {})", times::stamp(open.until)));
+                let until = open.until.map(|until| format!(" (until {})", times::stamp(until)));
+                self.left_open.push(format!("{number}{}", until.unwrap_or_default()));
             }
         }
         Ok(())

@@ -114,7 +114,9 @@ pub struct ApprovalLine<'a> {
 #[derive(Serialize)]
 struct OpenLine {
     reason: &'static str,
-    until: String,
+    /// Absent where nobody has it in hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
 }
 
 /// What only the text shows.
@@ -158,7 +160,7 @@ impl<'a> Told<'a> {
 
     /// Of what is still open.
     pub fn open(open: &'a Open) -> Told<'a> {
-        let line = OpenLine { reason: words::open_name(open.reason), until: times::machine(open.until) };
+        let line = OpenLine { reason: words::open_name(open.reason), until: open.until.map(times::machine) };
         let why = Some(words::open(open.reason).to_owned());
         let record = &*open.record;
         let product = Some(record.key.product.as_str());
@@ -479,7 +481,7 @@ pub fn operator(why: &OperatorReason, resolution: Option<&Resolution>) -> String
 }
 
 fn until(open: Option<&OpenLine>) -> String {
-    open.map(|open| format!("until {}", open.until)).unwrap_or_default()
+    open.and_then(|open| open.until.as_ref()).map(|until| format!("until {until}")).unwrap_or_default()
 }
 
 fn repeated(repeat: bool) -> String {

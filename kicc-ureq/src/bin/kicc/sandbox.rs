@@ -148,7 +148,8 @@ fn help() -> String {
          number>`, its status query is {} with the date in `{}`, {} says that there is no such transaction, and {} that a \
          number was used before; i'mport's store is {} with the key `sandbox-imp-key` and the secret `sandbox-imp-secret`, \
          through a test channel, any customer_uid is a billing key, and /v1/iamport.js is its script.\n\nGET /ledger shows its books, GET /counts what it counted; POST /disagreements \
-         compares its books with yours.\n\nFaults, by name (in a rule: fault=NAME or fault=NAME+RESCUE), by the beginning of \
+         compares its books with yours, a JSON array of {{\"number\": \"ORD_1\", \"amount\": 10000, \"charged\": \"yes\"}} (or \
+         \"no\", \"unknown\"), and answers what differs.\n\nFaults, by name (in a rule: fault=NAME or fault=NAME+RESCUE), by the beginning of \
          an order's number, or by the last four digits of its amount:\n",
         defaults.channel_id,
         defaults.easytalk.status_path,

@@ -235,6 +235,9 @@ mod database {
     }
 
     fn none() -> Fail {
-        Fail::input("this `kicc` was built without the feature `postgres`")
+        Fail::input(
+            "this `kicc` was built without the feature `postgres`; one with it: \
+             cargo install --locked --path kicc-ureq --features postgres",
+        )
     }
 }
