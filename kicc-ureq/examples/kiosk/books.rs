@@ -30,7 +30,11 @@ impl Books {
     pub fn accept(&self, question: &Question<'_>) -> Answer {
         let written = self.lock().execute(
             "INSERT INTO sale (number, won, made_at) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
-            (question.key.number.as_str(), column(question.amount.total().0), column(question.record.made_at.0)),
+            (
+                question.key.number.as_str(),
+                column(question.amount.total().0),
+                column(question.record.made_at.0),
+            ),
         );
         // A write that failed may be there or not: asked again, it finds out.
         written.map_or(Answer::CannotTell, |_| Answer::Held)
