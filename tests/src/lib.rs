@@ -6,8 +6,9 @@
 //! [`client_kit`], `transport_kit` (with the feature `transport-kit`) and [`journal_kit`] hold clients, transports and
 //! journals to their contracts; `docs/own-runtime.md` of the repository has a sample of each. *R1* to *R25* are the rules of
 //! `docs/guarantees.md`, *spec A.5* and the like the pages of KICC's documentation that `docs/confirm-with-kicc.md` lists.
-// The Rust of the page about the kits is run as a test.
+// The Rust of the pages about the kits is run as a test.
 #![cfg_attr(doctest, doc = include_str!("../../docs/own-runtime.md"))]
+#![cfg_attr(doctest, doc = include_str!("../../docs/testing-your-shop.md"))]
 
 pub mod client_kit;
 #[cfg(all(unix, feature = "cluster"))]
